@@ -1,0 +1,31 @@
+PYTHON ?= python3
+VENV ?= .venv
+LOCK ?= requirements/cpu.txt
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-$(subst /,-,$(LOCK))
+
+.PHONY: help setup proto format check test demo serve bench
+help:            ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ —/'
+setup: $(STAMP)  ## make .venv and install everything into it (LOCK=requirements/cuda.txt for a GPU)
+# torch first and with its own dependencies, the rest exactly as locked: see requirements/cpu.txt
+$(STAMP): $(LOCK) pyproject.toml $(wildcard proto/recsys/rpc/v1/*.proto)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $$(grep -E '^(torch|setuptools|numpy)==' $(LOCK))
+	$(BIN)/python -m pip install --quiet --no-deps -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+proto: setup     ## generate the gRPC stubs again
+	$(BIN)/python proto/build.py
+format: setup    ## rewrite code in the house format
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+check: setup     ## format, lint, types, import contracts
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+test: check      ## everything CI runs; make test T=tests/store for a part
+	$(BIN)/python -m pytest $(T)
+demo: setup      ## from nothing to ranked news over gRPC, on a simulated world
+	$(BIN)/recsys demo
+serve: setup     ## the ranking service on the embedded store
+	$(BIN)/recsys serve
+bench: setup     ## every question in benchmarks/, one JSON object each
+	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -1,0 +1,1 @@
+"""The `recsys` command: one module a verb, wired from the library."""

@@ -1,0 +1,36 @@
+"""What every verb says to its user: results on stdout, progress and log on stderr."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def emit(result: dict[str, Any]) -> None:
+    """Print one JSON object on stdout: all that a command says there with ``--json``."""
+    json.dump(result, sys.stdout, indent=2, default=str)
+    sys.stdout.write("\n")
+
+
+@contextmanager
+def progress(*extra: str) -> Iterator[Progress]:
+    """Show a bar with count, time passed, time left and ``extra`` task fields, on stderr."""
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    fields = [TextColumn("{task.fields[" + name + "]}") for name in extra]
+    times = [TimeElapsedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, *fields, *times, console=err, transient=not err.is_terminal) as bar:
+        yield bar

@@ -1,0 +1,1 @@
+"""The Python client of the ranking service; needs grpcio only."""

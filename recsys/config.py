@@ -1,0 +1,87 @@
+"""Settings from TOML files and ``key=value`` overrides; a mistake names the key and the file."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recsys.errors import ConfigError
+
+
+class Config(BaseModel):
+    """Base of every settings class: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def load(cls: type[T], path: Path | None, overrides: Sequence[str] = ()) -> T:
+    """Build ``cls`` from a TOML file and command-line overrides.
+
+    Args:
+        cls: A settings class.
+        path: The TOML file; None starts from the defaults.
+        overrides: Settings such as ``"optimizer.lr=3e-4"`` or ``"fairness=off"``, applied last.
+
+    Raises:
+        ConfigError: The file cannot be read, a key is unknown or missing, or a value is wrong.
+    """
+    tree = _read(path) if path else {}
+    for override in overrides:
+        _set(tree, override)
+    return build(cls, tree, where=path.name if path else "settings")
+
+
+def build(cls: type[T], tree: dict[str, Any], *, where: str) -> T:
+    """Validate a tree of plain values, naming every wrong key.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is wrong.
+    """
+    try:
+        return cls.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_explain(error, cls)}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected a TOML file") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def _set(tree: dict[str, Any], override: str) -> None:
+    """Set one dotted key; its value is read as TOML, or else as a bare string."""
+    dotted, equals, text = override.partition("=")
+    if not equals or not dotted.strip():
+        raise ConfigError(f"{override!r}: expected key=value, as in optimizer.lr=3e-4")
+    *parents, key = dotted.strip().split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{override!r}: {parent} is a value, it has no keys of its own")
+    try:
+        tree[key] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        tree[key] = text.strip()
+
+
+def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or cls.__name__
+        if item["type"] == "extra_forbidden":
+            lines.append(f"unknown key {key!r}")
+        else:
+            found = "" if item["type"] == "missing" else f", found {item['input']!r}"
+            lines.append(f"{key}: {item['msg']}{found}")
+    return "; ".join(lines)

@@ -1,0 +1,1 @@
+"""Logs in any format, as canonical tables; arrow and pandas only, no torch."""

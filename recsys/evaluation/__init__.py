@@ -1,0 +1,1 @@
+"""Measures of ranking and of policy value: pure functions of arrays."""

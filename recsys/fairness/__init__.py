@@ -1,0 +1,1 @@
+"""What an attacker finds in served vectors and lists, and what it costs each group."""

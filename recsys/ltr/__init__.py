@@ -1,0 +1,1 @@
+"""Learning to rank from biased clicks: click models, rankers, algorithms."""

@@ -1,0 +1,1 @@
+"""How likely something was seen, and what a loss should be multiplied by in return."""

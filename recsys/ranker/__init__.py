@@ -1,0 +1,1 @@
+"""What serving computes: bundles, scoring and top-k on the device, reranking."""

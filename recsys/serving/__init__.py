@@ -1,0 +1,1 @@
+"""Online composition: batching, the application, the gRPC face, the server."""

@@ -1,0 +1,1 @@
+"""What serving remembers: versions, vectors, histories and the event stream, in Redis."""
