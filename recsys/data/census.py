@@ -1,0 +1,189 @@
+"""Checks a dataset and counts what is in it while its tables stream by."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, Int64
+
+from recsys.config import Config
+from recsys.data.tally import Seen, Tally
+from recsys.errors import DataError
+
+
+class Counts(Config):
+    """How much a dataset holds."""
+
+    readers: int
+    """Distinct readers of the impressions, or of the ratings where there are no impressions."""
+    news: int
+    """Rows of ``news.parquet``."""
+    slates: int
+    impressions: int
+    clicks: int
+    histories: int
+    attributes: int
+    """Rows of ``attributes.parquet``: readers of whom something may be known."""
+    ratings: int
+    unknown_news: int
+    """Impressions (or ratings) of a news that ``news.parquet`` does not have."""
+    without_text: int
+    """Impressions (or ratings) whose news is unknown or has an empty title."""
+
+
+class Census:
+    """Takes conformed tables one by one, refuses what breaks the contract, and counts the rest.
+
+    The rows of a slate must be adjacent and within one table. Memory grows with distinct readers,
+    news and slates, never with impressions.
+    """
+
+    def __init__(self) -> None:
+        self._rows = dict.fromkeys(("news", "impressions", "histories", "attributes", "ratings"), 0)
+        self._clicks = 0
+        self._times: list[tuple[datetime, datetime]] = []
+        self._readers = Tally()
+        self._shown = Tally()
+        self._slates = Seen()
+        self._num_slates = 0
+        self._news: list[pa.Table] = []
+        self._attribute_readers: list[pa.Array] = []
+
+    def add(self, name: str, table: pa.Table) -> None:
+        """Check one conformed, non-empty table called ``name`` and count it.
+
+        Raises:
+            DataError: An id is repeated, a slate is torn apart or a value is out of range.
+        """
+        self._rows[name] += table.num_rows
+        check = getattr(self, f"_add_{name}", None)
+        if check:
+            check(table)
+
+    @property
+    def time_range(self) -> tuple[datetime, datetime] | None:
+        """First and last moment, UTC; None when no row has a time."""
+        if not self._times:
+            return None
+        first, last = zip(*self._times, strict=True)
+        return min(first), max(last)
+
+    def close(self) -> Counts:
+        """Check what only the whole can tell, and return the counts.
+
+        Raises:
+            DataError: Nobody was shown or rated anything, or a news or reader is listed twice.
+        """
+        if not self._rows["impressions"] and not self._rows["ratings"]:
+            raise DataError("the log is empty: expected at least one impression or rating")
+        news = pa.concat_tables(self._news) if self._news else _NO_NEWS
+        _unique("news", "news_id", news["news_id"])
+        if self._attribute_readers:
+            _unique("attributes", "user_id", pa.chunked_array(self._attribute_readers))
+        shown = self._shown.counts()
+        texts = news.filter(news["has_text"])["news_id"]
+        return Counts(
+            **self._rows,
+            readers=self._readers.counts().num_rows,
+            slates=self._num_slates,
+            clicks=self._clicks,
+            unknown_news=_outside(shown, news["news_id"]),
+            without_text=_outside(shown, texts),
+        )
+
+    def _add_news(self, table: pa.Table) -> None:
+        text = pc.greater(pc.binary_length(table["title"]), 0)
+        self._news.append(pa.table({"news_id": table["news_id"], "has_text": text}))
+
+    def _add_attributes(self, table: pa.Table) -> None:
+        self._attribute_readers.extend(table["user_id"].chunks)
+
+    def _add_ratings(self, table: pa.Table) -> None:
+        self._readers.add(_codes(table["user_id"].dictionary_encode()))
+        self._shown.add(_codes(table["news_id"].dictionary_encode()))
+        self._note_times(table["time"])
+
+    def _add_impressions(self, table: pa.Table) -> None:
+        _in_range(table)
+        self._note_times(table["time"])
+        self._clicks += pc.sum(table["clicked"]).as_py()
+        readers, news = _codes(table["user_id"]), _codes(table["news_id"])
+        self._check_slates(table, _ints(readers.indices), _ints(news.indices))
+        self._readers.add(readers)
+        self._shown.add(news)
+
+    def _check_slates(self, table: pa.Table, readers: np.ndarray, news: np.ndarray) -> None:
+        slates = _ints(table["slate_id"])
+        starts = np.flatnonzero(np.r_[True, slates[1:] != slates[:-1]])
+        repeated = self._slates.add(slates[starts])
+        if repeated.any():
+            slate = slates[starts][repeated][0]
+            raise DataError(f"impressions: slate_id {slate} comes twice; its rows must be adjacent")
+        self._num_slates += len(starts)
+        for column, values in (("user_id", readers), ("time", _ints(table["time"]))):
+            changed = values[1:] != values[:-1]
+            changed[starts[1:] - 1] = False
+            _refuse(slates[1:], changed, f"more than one {column}")
+        row_slate = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(slates)]))
+        keys = np.sort(row_slate * (int(news.max()) + 1) + news)
+        twice = keys[1:] == keys[:-1]
+        if twice.any():
+            slate = slates[starts][keys[1:][twice][0] // (int(news.max()) + 1)]
+            raise DataError(f"impressions: slate_id {slate} shows a news_id twice")
+
+    def _note_times(self, column: pa.ChunkedArray) -> None:
+        span = pc.min_max(column).as_py()
+        if span["min"] is not None:
+            self._times.append((span["min"], span["max"]))
+
+
+_NO_NEWS = pa.table({"news_id": pa.array([], pa.string()), "has_text": pa.array([], pa.bool_())})
+
+
+def _codes(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    return column.unify_dictionaries().combine_chunks()
+
+
+def _ints(column: Any) -> Int64[np.ndarray, " rows"]:
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64())
+    return column.to_numpy()
+
+
+def _in_range(table: pa.Table) -> None:
+    """Refuse numbers outside what their column may hold."""
+    low = pc.min(table["position"]).as_py()
+    if low < 0:
+        raise DataError(
+            f"impressions: position: expected 0 (unknown) or a rank from 1, found {low}"
+        )
+    bad = pc.invert(
+        pc.and_(pc.greater(table["propensity"], 0), pc.less_equal(table["propensity"], 1))
+    )
+    if pc.any(bad).as_py():
+        found = table["propensity"].filter(bad)[0]
+        raise DataError(f"impressions: propensity: expected a number in (0, 1], found {found}")
+    bad = pc.invert(pc.greater_equal(table["dwell_seconds"], 0))
+    if pc.any(bad).as_py():
+        found = table["dwell_seconds"].filter(bad)[0]
+        raise DataError(f"impressions: dwell_seconds: expected at least 0, found {found}")
+
+
+def _refuse(slates: np.ndarray, bad: Bool[np.ndarray, " rows"], what: str) -> None:
+    if bad.any():
+        raise DataError(f"impressions: slate_id {slates[bad][0]} has {what}")
+
+
+def _unique(name: str, key: str, column: pa.ChunkedArray) -> None:
+    counts = column.value_counts()
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(repeated):
+        raise DataError(f"{name}: {key} {repeated[0]['values'].as_py()!r} comes twice")
+
+
+def _outside(shown: pa.Table, known: pa.ChunkedArray) -> int:
+    """Add up the counts of ids that are not in ``known``."""
+    missing = pc.invert(pc.is_in(shown["id"], value_set=known.combine_chunks()))
+    return pc.sum(shown["count"].filter(missing)).as_py() or 0
