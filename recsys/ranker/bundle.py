@@ -11,15 +11,27 @@ There is no attribute, no bias-aware tower and no discriminator in it. Text colu
 one UTF-8 blob and offsets, so that any string survives; the same bytes go to disk and to Redis.
 """
 
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
+from pydantic import ValidationError
 
 from recsys.config import Config
+from recsys.errors import CheckpointError
+from recsys.ranker import columns
 from recsys.types import NewsId, ServedVectors, UserId
+
+MANIFEST, ENCODER = "manifest.json", "encoder.safetensors"
+NEWS, READERS = "news.safetensors", "readers.safetensors"
+
+T = TypeVar("T")
 
 
 class Manifest(Config):
@@ -60,12 +72,37 @@ class Catalogue:
 
     def to_bytes(self) -> bytes:
         """Serialise as safetensors."""
-        raise NotImplementedError
+        arrays = ("vectors", "published_at", "popularity")
+        return columns.to_bytes(
+            {name: getattr(self, name) for name in arrays},
+            ids=self.ids,
+            categories=self.categories,
+            providers=self.providers,
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Catalogue":
-        """Read what :meth:`to_bytes` wrote."""
-        raise NotImplementedError
+        """Read what :meth:`to_bytes` wrote.
+
+        Raises:
+            CheckpointError: The bytes are damaged, or the columns differ in length.
+        """
+        return columns.from_bytes(data, cls._from_tensors)
+
+    @classmethod
+    def _from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "Catalogue":
+        catalogue = cls(
+            ids=[NewsId(one) for one in columns.strings(tensors, "ids")],
+            vectors=tensors["vectors"],
+            categories=columns.strings(tensors, "categories"),
+            providers=columns.strings(tensors, "providers"),
+            published_at=tensors["published_at"],
+            popularity=tensors["popularity"],
+        )
+        lengths = {name: len(column) for name, column in vars(catalogue).items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"expected columns of one length, found {lengths}")
+        return catalogue
 
 
 @dataclass(frozen=True)
@@ -79,6 +116,31 @@ class Readers:
     offsets: Int64[np.ndarray, " readers_plus_one"]
     """Reader i clicked ``clicks[offsets[i]:offsets[i + 1]]``."""
 
+    def to_bytes(self) -> bytes:
+        """Serialise as safetensors."""
+        arrays = ("vectors", "clicks", "offsets")
+        return columns.to_bytes({name: getattr(self, name) for name in arrays}, ids=self.ids)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Readers":
+        """Read what :meth:`to_bytes` wrote.
+
+        Raises:
+            CheckpointError: The bytes are damaged, or the columns differ in length.
+        """
+        return columns.from_bytes(data, cls._from_tensors)
+
+    @classmethod
+    def _from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "Readers":
+        ids = [UserId(one) for one in columns.strings(tensors, "ids")]
+        readers = cls(ids, tensors["vectors"], tensors["clicks"], tensors["offsets"])
+        rows = len(ids)
+        if len(readers.vectors) != rows or len(readers.offsets) != rows + 1:
+            raise ValueError(f"expected {rows} vectors and {rows + 1} offsets, one more than ids")
+        if not columns.cuts(readers.offsets, len(readers.clicks)):
+            raise ValueError("offsets do not cut the clicks into histories")
+        return readers
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -91,9 +153,35 @@ class Bundle:
     """Encoder weights, safetensors."""
 
 
+def model_hash(vectors: ServedVectors, encoder: bytes) -> str:
+    """First 8 hex digits of the SHA-256 over the news matrix and then the encoder's weights."""
+    digest = hashlib.sha256(np.ascontiguousarray(vectors).data)
+    digest.update(encoder)
+    return digest.hexdigest()[:8]
+
+
 def save(bundle: Bundle, folder: Path) -> None:
-    """Write a bundle aside and rename it into place."""
-    raise NotImplementedError
+    """Write a bundle aside and rename it into place; one that stands there is replaced.
+
+    Raises:
+        CheckpointError: The parts do not fit together, or the folder cannot be written.
+    """
+    _check(bundle, folder)
+    files = {
+        NEWS: bundle.catalogue.to_bytes(),
+        READERS: bundle.readers.to_bytes(),
+        ENCODER: bundle.encoder,
+        MANIFEST: bundle.manifest.model_dump_json(indent=2).encode(),
+    }
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as aside:
+            _write(files, Path(aside) / "new")
+            if folder.exists():
+                folder.rename(Path(aside) / "old")
+            (Path(aside) / "new").rename(folder)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: {error.strerror}; expected a writable folder") from None
 
 
 def load(folder: Path) -> Bundle:
@@ -102,4 +190,73 @@ def load(folder: Path) -> Bundle:
     Raises:
         CheckpointError: A file is missing or damaged, or counts and hash do not fit.
     """
-    raise NotImplementedError
+    bundle = Bundle(
+        manifest=_manifest(folder / MANIFEST),
+        catalogue=_named(folder / NEWS, Catalogue.from_bytes),
+        readers=_named(folder / READERS, Readers.from_bytes),
+        encoder=_named(folder / ENCODER, bytes),
+    )
+    _check(bundle, folder)
+    return bundle
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+
+def _manifest(path: Path) -> Manifest:
+    data = _named(path, bytes)
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise CheckpointError(f"{path}: {where}: {first['msg']}") from None
+
+
+def _named(path: Path, parse: Callable[[bytes], T]) -> T:
+    """Read and parse one file; whatever is wrong with it, the message starts with its path."""
+    try:
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}; expected a file of a bundle") from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+def _check(bundle: Bundle, folder: Path) -> None:
+    """Hold the parts against each other and against the manifest."""
+    manifest, news, readers = bundle.manifest, bundle.catalogue, bundle.readers
+    _check_ids(folder / NEWS, news.ids, manifest.num_news)
+    _check_ids(folder / READERS, readers.ids, manifest.num_readers)
+    _check_vectors(folder / NEWS, news.vectors, manifest)
+    _check_vectors(folder / READERS, readers.vectors, manifest)
+    if readers.clicks.size and not 0 <= readers.clicks.min() <= readers.clicks.max() < len(
+        news.ids
+    ):
+        raise CheckpointError(f"{folder / READERS}: clicks name rows outside the catalogue")
+    found = model_hash(news.vectors, bundle.encoder)
+    if found != manifest.model_hash:
+        raise CheckpointError(
+            f"{folder}: {NEWS} and {ENCODER} hash to {found}, "
+            f"but {MANIFEST} says {manifest.model_hash}: they are not of one model"
+        )
+
+
+def _check_ids(path: Path, ids: Sequence[str], expected: int) -> None:
+    if len(ids) != expected:
+        raise CheckpointError(f"{path}: {len(ids)} ids, but {MANIFEST} says {expected}")
+    if len(set(ids)) != len(ids):
+        raise CheckpointError(f"{path}: an id stands there twice")
+
+
+def _check_vectors(path: Path, vectors: ServedVectors, manifest: Manifest) -> None:
+    if vectors.shape[1:] != (manifest.dim,) or vectors.dtype != manifest.dtype:
+        raise CheckpointError(
+            f"{path}: vectors are {vectors.dtype} of shape {vectors.shape}, "
+            f"but {MANIFEST} says {manifest.dtype} of length {manifest.dim}"
+        )
+    if not np.isfinite(vectors).all():
+        raise CheckpointError(f"{path}: vectors are not all finite")
