@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from recsys.evaluation import offpolicy
+from recsys.evaluation.overlap import (
+    distance,
+    effective_sample_size,
+    overlap,
+    trusted,
+    unsupported_mass,
+)
+
+
+def test_equal_weights_count_in_full():
+    assert effective_sample_size(np.full(7, 3.0)) == pytest.approx(7.0)
+
+
+def test_one_weight_counts_once():
+    assert effective_sample_size(np.array([0.0, 5.0, 0.0])) == pytest.approx(1.0)
+
+
+def test_no_weight_counts_for_nothing():
+    assert effective_sample_size(np.zeros(3)) == 0.0
+
+
+def test_a_covered_policy_raises_no_warning():
+    rng = np.random.default_rng(0)
+    weights = np.where(rng.random(5000) < 0.5, 1.4, 0.6)
+    found = overlap(weights, limit=10.0, unsupported=0.0)
+    assert found.is_sufficient and found.clipped_mass == 0.0
+
+
+def test_a_policy_without_support_is_warned_of():
+    policy, logging = np.tile([0.0, 1.0], (500, 1)), np.tile([1.0, 0.0], (500, 1))
+    missing = unsupported_mass(policy, logging)
+    found = overlap(np.zeros(500), limit=10.0, unsupported=missing)
+    assert missing == 1.0 and not found.is_sufficient
+    assert "never occur" in found.warnings[0]
+    assert "extrapolation" in trusted(found, has_model=True, disagreement=0.0)[0]
+
+
+def test_wrong_propensities_show_in_the_mean_weight():
+    found = overlap(np.full(1000, 2.0), limit=10.0)
+    assert any("mean weight 2.000" in text for text in found.warnings)
+
+
+def test_one_heavy_round_is_named():
+    weights = np.ones(1000)
+    weights[0] = 500.0
+    found = overlap(weights, limit=10.0)
+    assert any("one round holds 33%" in text for text in found.warnings)
+    assert found.clipped_mass == pytest.approx(490 / 1499)
+
+
+def test_a_contradicting_reward_model_is_not_to_be_used():
+    rng = np.random.default_rng(0)
+    rewards = (rng.random(1000) < 0.5).astype(float)
+    weighted = offpolicy.snips(rewards, np.ones(1000))
+    gap = distance(offpolicy.direct_method(np.full(1000, 0.9)), weighted)
+    found = overlap(np.ones(1000), limit=10.0)
+    assert gap > 10
+    assert any("direct method" in text for text in trusted(found, True, gap))
