@@ -45,6 +45,18 @@ class Event:
     model_version: str
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What keeps a store from growing for ever."""
+
+    history_length: int = 200
+    """Newest clicks remembered of a reader."""
+    history_ttl_seconds: int = 90 * 86_400
+    """A history is dropped this long after its last click."""
+    max_events: int = 1_000_000
+    """Waiting events; beyond it the oldest are dropped, a few hundred at a time."""
+
+
 class Store(Protocol):
     """Versions with one live pointer, readers' vectors and clicks, and the event stream.
 
@@ -127,11 +139,14 @@ class Store(Protocol):
 
     # -- events
     def report(self, events: Sequence[Event]) -> int:
-        """Append impressions to the stream and clicks to histories; returns how many."""
+        """Append impressions to the stream and clicks to histories; returns how many.
+
+        Nothing is remembered of erased readers, and theirs are not counted.
+        """
         ...
 
     def events(self) -> Iterator[Event]:
-        """Read the waiting events, oldest first, without taking them."""
+        """Read the waiting events without taking them, oldest first, none of erased readers."""
         ...
 
     def ping(self) -> None:

