@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Int64
 
 Rows = Int64[np.ndarray, " rows"]
-NO_ROWS = np.zeros(0, np.int64)
+NO_ROWS: Rows = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
