@@ -1,4 +1,4 @@
-"""Raw rows that break their format: refused at once, or counted, sampled and left out."""
+"""Raw rows that do not become part of a dataset: refused, or counted, sampled and left out."""
 
 import json
 from collections.abc import Iterable
@@ -12,21 +12,21 @@ MAX_SHOWN_CHARS = 120
 
 
 @dataclass
-class _Reason:
+class _Drop:
     count: int = 0
     samples: list[dict[str, str]] = field(default_factory=list)
 
 
 class BadRows:
-    """The rows of a raw log that could not be used, by reason.
+    """What was left out of a raw log, by file and reason.
 
     Args:
         skip: Leave bad rows out and count them; otherwise the first one is an error.
     """
 
     def __init__(self, *, skip: bool) -> None:
-        self.skip = skip
-        self._reasons: dict[tuple[str, str], _Reason] = {}
+        self._skip = skip
+        self._drops: dict[tuple[str, str], _Drop] = {}
 
     def reject(self, path: Path, lines: Iterable[int], expected: str, found: Iterable[str]) -> None:
         """Record rows of ``path`` that are not as ``expected``.
@@ -34,7 +34,7 @@ class BadRows:
         Args:
             path: The raw file.
             lines: Their 1-based line (or row) numbers.
-            expected: What a good row has, as in "5 tab-separated fields".
+            expected: What a good row has, as in "time: a time like 11/15/2019 10:22:32 AM".
             found: What each of these rows has instead.
 
         Raises:
@@ -42,27 +42,31 @@ class BadRows:
         """
         for line, text in zip(lines, found, strict=True):
             shown = text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "…"
-            if not self.skip:
+            if not self._skip:
                 raise DataError.at(path, f"expected {expected}, found {shown!r}", line=line)
-            reason = self._reasons.setdefault((path.name, expected), _Reason())
-            reason.count += 1
-            if len(reason.samples) < MAX_SAMPLES:
-                reason.samples.append({"at": f"{path.name}:{line}", "found": shown})
+            drop = self._drop(path, f"expected {expected}")
+            drop.count += 1
+            if len(drop.samples) < MAX_SAMPLES:
+                drop.samples.append({"at": f"{path.name}:{line}", "found": shown})
+
+    def leave_out(self, path: Path, count: int, why: str) -> None:
+        """Count rows that are as they should be, but no part of a dataset."""
+        if count:
+            self._drop(path, why).count += count
 
     def counts(self) -> dict[str, int]:
-        """Return how many rows were left out, by file and by what was expected of them."""
-        return {
-            f"{name}: expected {expected}": reason.count
-            for (name, expected), reason in self._reasons.items()
-        }
+        """Return how many rows were left out, by file and reason."""
+        return {f"{name}: {reason}": drop.count for (name, reason), drop in self._drops.items()}
 
     def write(self, path: Path) -> None:
         """Write counts and samples as JSON."""
         reasons = [
-            {"file": name, "expected": expected, "count": reason.count, "samples": reason.samples}
-            for (name, expected), reason in self._reasons.items()
+            {"file": name, "reason": reason, "count": drop.count, "samples": drop.samples}
+            for (name, reason), drop in self._drops.items()
         ]
-        total = sum(reason.count for reason in self._reasons.values())
-        path.write_text(
-            json.dumps({"rejected": total, "reasons": reasons}, indent=2) + "\n", encoding="utf-8"
-        )
+        report = {"rows": sum(drop.count for drop in self._drops.values()), "reasons": reasons}
+        text = json.dumps(report, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    def _drop(self, path: Path, reason: str) -> _Drop:
+        return self._drops.setdefault((path.name, reason), _Drop())

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int64
 
 from recsys.config import Config
+from recsys.data.slates import has_repeats
 from recsys.data.tally import Seen, Tally
 from recsys.errors import DataError
 
@@ -126,12 +127,8 @@ class Census:
             changed = values[1:] != values[:-1]
             changed[starts[1:] - 1] = False
             _refuse(slates[1:], changed, f"more than one {column}")
-        row_slate = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(slates)]))
-        keys = np.sort(row_slate * (int(news.max()) + 1) + news)
-        twice = keys[1:] == keys[:-1]
-        if twice.any():
-            slate = slates[starts][keys[1:][twice][0] // (int(news.max()) + 1)]
-            raise DataError(f"impressions: slate_id {slate} shows a news_id twice")
+        repeats = has_repeats(news, np.diff(np.r_[starts, len(slates)]))
+        _refuse(slates[starts], repeats, "a news twice")
 
     def _note_times(self, column: pa.ChunkedArray) -> None:
         span = pc.min_max(column).as_py()

@@ -35,8 +35,8 @@ class DatasetInfo(Config):
     counts: Counts
     attributes: list[str]
     """Names of the sensitive attributes."""
-    rejected: dict[str, int]
-    """Raw rows that were left out, by file and by what was expected of them."""
+    dropped: dict[str, int]
+    """Raw rows that were left out, by file and reason."""
     sha256: dict[str, str]
     """Of each file beside this one."""
     versions: dict[str, str]
@@ -167,7 +167,7 @@ def describe(
     source: str,
     counts: Counts,
     time_range: tuple[datetime, datetime] | None,
-    rejected: dict[str, int],
+    dropped: dict[str, int],
 ) -> DatasetInfo:
     """Describe the files that lie in ``folder``."""
     first, last = time_range or (None, None)
@@ -179,7 +179,7 @@ def describe(
         last_time=last,
         counts=counts,
         attributes=pq.read_schema(attributes).names[1:] if attributes.is_file() else [],
-        rejected=rejected,
+        dropped=dropped,
         sha256={path.name: sha256(path) for path in files},
         versions={
             "python": platform.python_version(),

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from recsys.data.bad_rows import BadRows
 from recsys.data.census import Census
 from recsys.data.dataset import DATASET_JSON, REJECTED_JSON, describe
-from recsys.data.schema import conform
+from recsys.data.schema import ENCODED_COLUMNS, conform
 from recsys.errors import DataError
 
 MAX_ROW_GROUP = 1 << 20
@@ -105,6 +105,10 @@ class DatasetWriter:
                 self.folder / f"{name}.parquet",
                 schema,
                 compression=COMPRESSION,
+                # Other columns of impressions are numbers in runs: plain and compressed is faster
+                # than a dictionary, and as small. Nobody filters by statistics.
+                use_dictionary=list(ENCODED_COLUMNS.get(name, ())) or True,
+                write_statistics=False,
                 store_schema=name == "news",  # keeps the length of embeddings; others read as plain
             )
         return self._files[name]

@@ -1,0 +1,124 @@
+"""MIND, large and small (Wu et al., ACL 2020): ``behaviors.tsv``, ``news.tsv``, entity vectors.
+
+Format: https://github.com/msnews/msnews.github.io/blob/master/assets/doc/introduction.md
+
+MIND shuffles each slate, so the position shown is unknown. Its times carry no zone and are taken
+as UTC. ``embedding`` is the mean of the vectors of the entities in title and abstract, where
+``entity_embedding.vec`` is there; a news without a known entity has none.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool
+
+from recsys.data.prefetch import prefetch
+from recsys.data.raw import RawFolder
+from recsys.data.rows import Rows
+from recsys.data.slates import any_in_slate, has_repeats, slate_of
+from recsys.data.sources.mind_entities import EntityVectors
+from recsys.data.tally import Seen
+
+_NEWS = (
+    "news_id", "category", "subcategory", "title", "abstract", "url", "title_entities",
+    "abstract_entities",
+)  # fmt: skip
+_BEHAVIORS = ("slate_id", "user_id", "time", "history", "shown")
+_VECTORS = "entity_embedding.vec"
+_MAX_ID = 2**53
+
+
+def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
+    """Read one split of MIND, such as the folder ``MINDsmall_train``.
+
+    Raises:
+        DataError: A file is missing, or a row is bad and bad rows are not to be skipped.
+    """
+    vectors = EntityVectors.read(raw, _VECTORS) if raw.has(_VECTORS) else None
+    yield from _news(raw, vectors)
+    seen = Seen()
+    for rows in prefetch(raw.delimited("behaviors.tsv", _BEHAVIORS, "\t")):
+        rows = rows.integers("slate_id", 0, _MAX_ID).unique("slate_id", seen).filled("user_id")
+        rows = rows.times("time", "%m/%d/%Y %I:%M:%S %p", "11/15/2019 10:22:32 AM")
+        yield from _behaviors(rows)
+
+
+def _behaviors(rows: Rows) -> Iterator[tuple[str, pa.Table]]:
+    history = pc.split_pattern(rows["history"].combine_chunks(), " ")
+    shown = pc.split_pattern(rows["shown"].combine_chunks(), " ")
+    lengths = _lengths(shown)
+    news, clicked, well_formed = _pairs(shown.values)
+    good = rows.demand(_is_history(history), "history: news ids, one space apart", "history")
+    if good is rows:
+        distinct = ~has_repeats(news.indices.to_numpy(), lengths)
+        ok = distinct & ~any_in_slate(~well_formed, lengths)
+        good = rows.demand(ok, "shown: distinct news ids, each with -0 or -1", "shown")
+    if good is not rows:
+        yield from _behaviors(good)  # the few bad rows are gone: read the rest again
+        return
+    if len(rows):
+        yield "impressions", _impressions(rows, lengths, news, clicked)
+        yield "histories", _histories(rows, history)
+
+
+def _impressions(
+    rows: Rows, lengths: np.ndarray, news: pa.DictionaryArray, clicked: np.ndarray
+) -> pa.Table:
+    slate = slate_of(lengths)
+    users = rows["user_id"].combine_chunks().dictionary_encode()
+    times = rows["time"].combine_chunks().cast(pa.int64()).to_numpy()
+    return pa.table(
+        {
+            "slate_id": rows["slate_id"].to_numpy()[slate],
+            "user_id": pa.DictionaryArray.from_arrays(
+                users.indices.to_numpy()[slate], users.dictionary
+            ),
+            "time": pa.array(times[slate]).cast(rows["time"].type),
+            "news_id": news,
+            "position": np.zeros(len(slate), np.int16),
+            "clicked": clicked,
+        }
+    )
+
+
+def _histories(rows: Rows, history: pa.ListArray) -> pa.Table:
+    table = pa.table({"user_id": rows["user_id"], "time": rows["time"], "history": history})
+    return table.filter(pc.not_equal(rows["history"], ""))
+
+
+def _lengths(lists: pa.ListArray) -> np.ndarray:
+    return np.diff(lists.offsets.to_numpy())
+
+
+def _is_history(history: pa.ListArray) -> Bool[np.ndarray, " rows"]:
+    """An empty history is one empty id; anywhere else an empty id is a stray space."""
+    lengths = _lengths(history)
+    empty = pc.equal(pc.binary_length(history.values), 0).to_numpy(zero_copy_only=False)
+    return ~any_in_slate(empty, lengths) | (lengths == 1)
+
+
+def _pairs(shown: pa.StringArray) -> tuple[pa.DictionaryArray, np.ndarray, np.ndarray]:
+    """Take ``N1-0`` apart, each distinct text once: news, whether clicked, whether well-formed."""
+    texts = shown.dictionary_encode()
+    codes = texts.indices.to_numpy()
+    news = pc.utf8_slice_codeunits(texts.dictionary, 0, -2).dictionary_encode()
+    well_formed = pc.match_substring_regex(texts.dictionary, r"^\S+-[01]$")
+    clicked = pc.ends_with(texts.dictionary, "-1")
+    return (
+        pa.DictionaryArray.from_arrays(news.indices.to_numpy()[codes], news.dictionary),
+        np.asarray(clicked)[codes],
+        np.asarray(well_formed)[codes],
+    )
+
+
+def _news(raw: RawFolder, vectors: EntityVectors | None) -> Iterator[tuple[str, pa.Table]]:
+    seen = Seen()
+    for rows in raw.delimited("news.tsv", _NEWS, "\t"):
+        rows = rows.filled("news_id").unique("news_id", seen)
+        table = rows.table.select(["news_id", "title", "abstract", "category", "subcategory"])
+        if vectors:
+            embedding = vectors.mean(rows["title_entities"], rows["abstract_entities"])
+            table = table.append_column("embedding", embedding)
+        yield "news", table
