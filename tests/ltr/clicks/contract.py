@@ -1,5 +1,7 @@
 """What every click model owes: it fits the log that it simulated itself, with known parameters."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -25,9 +27,9 @@ class ClickModelContract:
     name: str
     model: ClickModel
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def fitted(self) -> Fitted:
-        return FITS[self.name](simulated(self.model), NUM_DOCUMENTS)
+        return _fit(type(self))
 
     def test_perplexity_of_the_fit_is_the_truths_within_one_percent(self, fitted):
         fresh = simulated(self.model, seed=1)
@@ -47,3 +49,8 @@ class ClickModelContract:
 
     def test_same_seed_same_clicks(self):
         assert (simulated(self.model, 99).clicks == simulated(self.model, 99).clicks).all()
+
+
+@cache
+def _fit(test: type[ClickModelContract]) -> Fitted:
+    return FITS[test.name](simulated(test.model), NUM_DOCUMENTS)
