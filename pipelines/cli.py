@@ -67,11 +67,10 @@ def _root() -> None:
 
 def main() -> None:
     """Run one verb and turn its outcome into an exit code."""
-    logging.basicConfig(
-        level=os.environ.get("RECSYS_LOG", "INFO").upper(),
-        format="%(message)s",
-        handlers=[RichHandler(console=err, show_path=False)],
-    )
+    handler = RichHandler(console=err, show_path=False, show_level=False)
+    logging.basicConfig(level="ERROR", format="%(message)s", handlers=[handler])
+    for ours in ("recsys", "pipelines"):
+        logging.getLogger(ours).setLevel(os.environ.get("RECSYS_LOG", "INFO").upper())
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,0 +1,218 @@
+"""`recsys train`: a dataset in, a run folder out."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tomlkit
+import torch
+import typer
+from rich.table import Table
+
+from pipelines.console import emit, err, out, progress
+from recsys import config as settings
+from recsys.data.dataset import Dataset
+from recsys.errors import InputError
+from recsys.ranker import bundle
+from recsys.training import export
+from recsys.training.corpus import Corpus, assemble
+from recsys.training.loop import Interrupted, Progress, Trainer
+from recsys.training.settings import Provenance, TrainConfig
+from recsys.training.sharding import process_group
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def main(
+    dataset: Annotated[Path, typer.Argument(help="Folder written by `recsys ingest`.")],
+    run: Annotated[Path, typer.Argument(help="Folder to write; an interrupted run goes on.")],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file; by default the one for the dataset's source.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting, as in optimizer.max_epochs=3 or fairness=off."),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Throw an existing run away first.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
+) -> None:
+    """Learn bias-aware and bias-free interest, and measure the ranking on held-out clicks.
+
+    RUN receives config.toml, metrics.json, checkpoint/, bundle/ (what serving needs) and offline/
+    (what the audit needs). Ctrl-C leaves a run that the same command takes up again.
+
+    Example: recsys train data/ml runs/ml --set fairness=paper --set seed=1
+    """
+    source = Dataset.open(dataset)
+    wanted = settings.load(TrainConfig, config or default_config(source), set_ or [])
+    if force:
+        shutil.rmtree(run, ignore_errors=True)
+    metrics = train(source, run, wanted)
+    if json_:
+        emit(metrics)
+    else:
+        _show(metrics, run)
+
+
+def default_config(dataset: Dataset) -> Path | None:
+    """Find the settings that suit a dataset's source; None for those of the library."""
+    path = CONFIGS / f"{dataset.info.source.split('-')[0]}.toml"
+    return path if path.exists() else None
+
+
+def train(dataset: Dataset, run: Path, config: TrainConfig) -> dict[str, Any]:
+    """Train, measure and write a run; one that was interrupted is taken up again.
+
+    Returns:
+        What ``metrics.json`` holds.
+
+    Raises:
+        InputError: The run is complete already, or its checkpoint is of other settings.
+    """
+    if (run / "metrics.json").exists():
+        raise InputError(f"{run}: is a complete run; give another folder, or --force")
+    torch.set_float32_matmul_precision("high")
+    config = config.model_copy(update={"provenance": _provenance(dataset)})
+    (run / "checkpoint").mkdir(parents=True, exist_ok=True)
+    (run / "config.toml").write_text(
+        tomlkit.dumps(config.model_dump(mode="json", exclude_none=True))
+    )
+    rng = np.random.default_rng(config.seed)
+    corpus = assemble(
+        dataset,
+        split_config=config.split,
+        news_config=config.model.news,
+        attribute_share=config.fairness.attribute_share,
+        rng=rng,
+    )
+    with process_group():
+        return _train(dataset, corpus, run, config, rng)
+
+
+def _train(
+    dataset: Dataset, corpus: Corpus, run: Path, config: TrainConfig, rng: np.random.Generator
+) -> dict[str, Any]:
+    device = torch.device(_device(config.device))
+    trainer = Trainer(corpus, config, run / "checkpoint", device)
+    corpus.tokenizer.save(str(run / "checkpoint" / "tokenizer.json"))
+    if trainer.latest.exists():
+        trainer.resume()
+        at = trainer.progress
+        err.print(f"going on from epoch {at.epoch + 1}, step {at.step + 1}")
+    with _interruptible() as asked:
+        try:
+            _run(trainer, corpus, config, asked)
+        except Interrupted:
+            raise KeyboardInterrupt(
+                f"stopped; the same command goes on from {trainer.latest}"
+            ) from None
+    events = export.measure(trainer, corpus)
+    result, aware = export.bundle(
+        trainer, corpus, dataset, config, device=device, now=datetime.now(UTC)
+    )
+    bundle.save(result, run / "bundle")
+    export.save_offline(run / "offline", corpus, events, aware)
+    return _save_metrics(run, trainer, corpus, config, events, rng)
+
+
+def _run(trainer: Trainer, corpus: Corpus, config: TrainConfig, asked: list[int]) -> None:
+    """Drive the loop under a progress bar that counts clicks."""
+    clicks, epochs = len(corpus.split.train), config.optimizer.max_epochs
+    with progress("loss", "rate") as bar:
+        task = bar.add_task("training", total=clicks * epochs, loss="", rate="")
+        done = trainer.progress
+        bar.advance(task, done.epoch * clicks + done.step * config.loader.batch_size)
+
+        def watch(at: Progress, size: int, loss: float) -> bool:
+            speed = bar.tasks[0].speed or 0.0
+            label = f"epoch {at.epoch + 1}/{epochs}"
+            bar.update(
+                task,
+                advance=size,
+                description=label,
+                loss=f"loss {loss:.4f}",
+                rate=f"{speed:,.0f} clicks/s",
+            )
+            return bool(asked)
+
+        trainer.run(watch)
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of dying in the middle of a step."""
+    asked: list[int] = []
+    before = {
+        number: signal.signal(number, lambda got, _: asked.append(got))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _save_metrics(
+    run: Path, trainer: Trainer, corpus: Corpus, config: TrainConfig, events: Any, rng: Any
+) -> dict[str, Any]:
+    metrics = {
+        "protocol": config.split.protocol,
+        "fairness": config.fairness.preset,
+        "seed": config.seed,
+        "events": len(events),
+        "readers": int(events["user_id"].nunique()),
+        "training_clicks": len(corpus.split.train),
+        **export.summary(events, rng),
+        "best_epoch": trainer.progress.best_epoch + 1,
+        "epochs": trainer.progress.history,
+    }
+    aside = run / ".metrics.json"
+    aside.write_text(json.dumps(metrics, indent=2))
+    aside.replace(run / "metrics.json")
+    return metrics
+
+
+def _provenance(dataset: Dataset) -> Provenance:
+    here = Path(__file__).parent
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Provenance(
+        git_revision=found.stdout.strip() or "unknown",
+        dataset=str(dataset.path),
+        dataset_sha256=dataset.info.sha256,
+        torch=torch.__version__,
+    )
+
+
+def _device(wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: cuda was asked for, but torch finds none; see `recsys doctor`")
+    return wanted
+
+
+def _show(metrics: dict[str, Any], run: Path) -> None:
+    what = {"next_click": "each reader's last click, whole catalogue", "slates": "held-out slates"}
+    table = Table(title=f"nDCG@10 · {what[metrics['protocol']]} · {metrics['events']:,} events")
+    for column in ("ranking", "mean", "95 % interval"):
+        table.add_column(column)
+    names = {"ndcg@10": "bias-free", "popularity_ndcg@10": "popularity", "gain_ndcg@10": "gain"}
+    for key, name in names.items():
+        value = metrics[key]
+        table.add_row(name, f"{value['mean']:.4f}", f"{value['low']:.4f} … {value['high']:.4f}")
+    out.print(table)
+    out.print(f"next: recsys audit {run} DATASET, then recsys publish {run}", highlight=False)

@@ -1,0 +1,46 @@
+"""What the networks are given: every distinct news of a batch once, and rows of it everywhere."""
+
+from typing import NamedTuple
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class NewsFeatures(NamedTuple):
+    """What is known of some distinct news before any network looked at them."""
+
+    ids: Int[Tensor, " items"]
+    """Row of the id table; 0 for a news the training log has not shown."""
+    tokens: Int[Tensor, "items tokens"]
+    """Words of the title; 0 is padding."""
+    categories: Int[Tensor, " items"]
+    """0 unknown."""
+    subcategories: Int[Tensor, " items"]
+    """0 unknown."""
+    document: Float[Tensor, "items document"]
+    """Ready-made document vectors; zero, or of width 0, where the data has none."""
+
+
+class Batch(NamedTuple):
+    """Slates to rank, one a row. ``history`` and ``candidates`` hold rows of ``news``."""
+
+    news: NewsFeatures
+    history: Int[Tensor, "batch length"]
+    """Clicked news, newest last."""
+    history_mask: Bool[Tensor, "batch length"]
+    """False for padding."""
+    candidates: Int[Tensor, "batch slate"]
+    candidate_mask: Bool[Tensor, "batch slate"]
+    """False for padding."""
+    clicks: Float[Tensor, "batch slate"]
+    """1 where a candidate was clicked, else 0."""
+    weights: Float[Tensor, "batch slate"]
+    """Inverse propensities; 1 where none are used."""
+    negatives: Int[Tensor, " negatives"]
+    """News drawn from the catalogue that every slate of the batch is compared with; may be none."""
+    attributes: Int[Tensor, "batch attributes"]
+    """Class of each sensitive attribute; 0 where it is not known."""
+    known: Bool[Tensor, "batch attributes"]
+    """True where an attribute is known and may be used."""
+    readers: Int[Tensor, " batch"]
+    """Row of the reader, to tell readers of a batch apart."""

@@ -1,0 +1,71 @@
+"""FairRec: user interest in two parts, one that may know the sensitive attributes and one that not.
+
+Source: Wu et al., 2021, "Fairness-aware News Recommendation with Decomposed Adversarial Learning",
+arXiv:2006.16742. Both user encoders read the same news vectors.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+from jaxtyping import Float
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from recsys.config import Config
+from recsys.model.batch import Batch
+from recsys.model.news_encoder import FeatureSizes, NewsEncoder, NewsEncoderConfig
+from recsys.model.user_encoder import UserEncoder
+
+
+class ModelConfig(Config):
+    """Size of the networks."""
+
+    dim: PositiveInt = 64
+    """Length of news and reader vectors."""
+    user_encoder: Literal["recency", "nrms"] = "recency"
+    """How a history is read: see `recsys.model.user_encoder.ENCODERS`."""
+    heads: PositiveInt = 4
+    """Attention heads of the user encoders; divides ``dim``."""
+    hidden: PositiveInt = 64
+    """Ages (recency) or units of the additive attention (nrms) of the user encoders."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Share of mixed units set to zero in training."""
+    max_history: PositiveInt = 50
+    """Newest clicks that are read."""
+    news: NewsEncoderConfig = NewsEncoderConfig()
+
+    def tower(self) -> dict[str, Any]:
+        """Return the arguments of `UserEncoder`, as the bundle's manifest keeps them."""
+        return {
+            "dim": self.dim,
+            "kind": self.user_encoder,
+            "heads": self.heads,
+            "hidden": self.hidden,
+            "dropout": self.dropout,
+        }
+
+
+class Interest(NamedTuple):
+    """Both parts of the interest of a batch's readers, and the news they are compared with."""
+
+    news: Float[Tensor, "items dim"]
+    bias_free: Float[Tensor, "batch dim"]
+    bias_aware: Float[Tensor, "batch dim"]
+
+
+class FairRec(nn.Module):
+    """A news encoder and two user encoders; ranks with the bias-free one alone."""
+
+    def __init__(self, config: ModelConfig, sizes: FeatureSizes) -> None:
+        super().__init__()
+        self.news_encoder = NewsEncoder(config.dim, config.news, sizes)
+        self.bias_free = UserEncoder(**config.tower())
+        self.bias_aware = UserEncoder(**config.tower())
+
+    def forward(self, batch: Batch) -> Interest:
+        """Encode the batch's news once and its readers twice."""
+        news = self.news_encoder(batch.news)
+        return Interest(
+            news=news,
+            bias_free=self.bias_free(news, batch.history, batch.history_mask),
+            bias_aware=self.bias_aware(news, batch.history, batch.history_mask),
+        )

@@ -1,0 +1,135 @@
+"""Ranking quality on held-out events, of a model and of the popularity it has to beat."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recsys.data.reading_log import ReadingLog
+from recsys.data.splits import Questions
+from recsys.evaluation.ranking import ndcg, ndcg_at_rank, rank_of
+from recsys.model.fairrec import FairRec
+from recsys.model.user_encoder import UserEncoder
+from recsys.training.corpus import Corpus
+from recsys.training.loader import histories
+
+SCORES_AT_ONCE = 4_000_000
+"""Bounds memory: scores held at a time."""
+
+
+@torch.no_grad()
+def encode_news(model: FairRec, corpus: Corpus, device: torch.device) -> Float[Tensor, "news dim"]:
+    """Encode every news of a corpus, rounded as it is served (float16)."""
+    model.eval()
+    parts = []
+    for rows in torch.arange(len(corpus.log.news_ids)).split(8192):
+        features = corpus.news.take(rows)
+        parts.append(model.news_encoder(type(features)(*(c.to(device) for c in features))))
+    return torch.cat(parts).half().float()
+
+
+@torch.no_grad()
+def encode_readers(
+    encoder: UserEncoder,
+    news: Float[Tensor, "news dim"],
+    log: ReadingLog,
+    *,
+    readers: np.ndarray,
+    ends: np.ndarray,
+    max_history: int,
+) -> Float[np.ndarray, "events dim"]:
+    """Encode readers from their clicks up to ``ends``, rounded as they are served (float16)."""
+    encoder.eval()
+    parts = []
+    for at in range(0, len(readers), 4096):
+        history, mask = histories(log, readers[at : at + 4096], ends[at : at + 4096], max_history)
+        index, known = torch.from_numpy(history), torch.from_numpy(mask)
+        parts.append(encoder(news, index.to(news.device), known.to(news.device)).half().cpu())
+    return torch.cat(parts).float().numpy()
+
+
+def answer(
+    log: ReadingLog,
+    questions: Questions,
+    readers: Float[np.ndarray, "events dim"],
+    news: Float[np.ndarray, "news dim"],
+) -> Float[np.ndarray, " events"]:
+    """NDCG@10 of each held-out event, ranked by dot product.
+
+    Where a slate is asked about, its impressions are ranked; where a target is, it is looked for
+    in the whole catalogue without what the reader had clicked before.
+    """
+    results = []
+    width = len(news) if questions.target[0] >= 0 else 1000
+    for part in _chunks(len(questions.reader), width):
+        if questions.target[0] >= 0:
+            results.append(_find(log, questions, part, readers[part] @ news.T))
+        else:
+            rows, shown, mask = _slates(log, questions.slate[part])
+            scores = np.einsum("ed,esd->es", readers[part], news[rows])
+            results.append(ndcg(scores, shown, mask))
+    return np.concatenate(results)
+
+
+def answer_by_popularity(
+    log: ReadingLog, questions: Questions, train: np.ndarray
+) -> Float[np.ndarray, " events"]:
+    """NDCG@10 of the ranking by clicks, the same for every reader.
+
+    Whole catalogue: clicks of the training part. Slates: all clicks before the slate, as a live
+    counter would have them, so that news younger than the training part count too.
+    """
+    if questions.target[0] >= 0:
+        clicks = np.bincount(log.clicks.news[train], minlength=len(log.news_ids)).astype(float)
+        ones = np.ones((len(questions.reader), 1))
+        return answer(log, questions, ones, clicks[:, None])
+    count = _clicks_before(log)
+    results = []
+    for part in _chunks(len(questions.reader), 1000):
+        rows, shown, mask = _slates(log, questions.slate[part])
+        scores = count(rows, questions.slate[part]).astype(float)
+        results.append(ndcg(scores, shown, mask))
+    return np.concatenate(results)
+
+
+def _chunks(num_events: int, width: int) -> list[np.ndarray]:
+    at_once = max(1, SCORES_AT_ONCE // width)
+    return [np.arange(s, min(s + at_once, num_events)) for s in range(0, num_events, at_once)]
+
+
+def _find(
+    log: ReadingLog,
+    questions: Questions,
+    part: np.ndarray,
+    scores: Float[np.ndarray, "events news"],
+) -> Float[np.ndarray, " events"]:
+    start, end = log.clicks.offsets[questions.reader[part]], questions.end[part]
+    event = np.repeat(np.arange(len(part)), end - start)
+    within = np.arange(len(event)) - np.repeat(np.cumsum(end - start) - (end - start), end - start)
+    allowed = np.ones(scores.shape, dtype=bool)
+    allowed[event, log.clicks.news[np.repeat(start, end - start) + within]] = False
+    rank, ties = rank_of(scores, questions.target[part], allowed)
+    return ndcg_at_rank(rank, 10, ties=ties)
+
+
+def _slates(log: ReadingLog, slates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pad slates to the longest: news, clicks (as numbers), and what is not padding."""
+    start, end = log.shown.offsets[slates], log.shown.offsets[slates + 1]
+    at = start[:, None] + np.arange((end - start).max())
+    mask = at < end[:, None]
+    at = np.where(mask, at, 0)
+    return log.shown.news[at], np.where(mask, log.shown.clicked[at], False).astype(float), mask
+
+
+def _clicks_before(log: ReadingLog):  # type: ignore[no-untyped-def]
+    """Return a function that counts a news' clicks in slates that began before a slate."""
+    clicked = np.flatnonzero(log.shown.clicked)
+    slate = np.searchsorted(log.shown.offsets, clicked, side="right") - 1
+    span = len(log.shown.reader) + 1
+    keys = np.sort(log.shown.news[clicked] * span + slate)
+
+    def count(news: np.ndarray, slates: np.ndarray) -> np.ndarray:
+        start = np.searchsorted(keys, news * span)
+        return np.searchsorted(keys, news * span + slates[:, None]) - start
+
+    return count

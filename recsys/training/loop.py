@@ -1,0 +1,269 @@
+"""The training loop: one fused step after another, the best epoch kept, always resumable."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recsys.data.splits import Questions
+from recsys.errors import CheckpointError, RecsysError
+from recsys.model.batch import Batch, NewsFeatures
+from recsys.model.fairrec import FairRec, Interest
+from recsys.training import checkpoint, judge
+from recsys.training.corpus import Corpus
+from recsys.training.loader import Loader
+from recsys.training.objective import Objective
+from recsys.training.settings import TrainConfig
+from recsys.training.sharding import plain, restore, restore_optimizer, shard
+
+logger = logging.getLogger(__name__)
+
+GRADIENT_NORM = 5.0
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; the checkpoint is complete."""
+
+
+class TrainingDiverged(RecsysError):
+    """The loss is no longer a number."""
+
+    def __init__(self, progress: "Progress", parts: dict[str, Tensor]) -> None:
+        """Name the step and the terms that are not finite."""
+        wrong = [name for name, part in parts.items() if not torch.isfinite(part)]
+        super().__init__(
+            f"the loss is not finite at epoch {progress.epoch + 1}, step {progress.step + 1} "
+            f"({', '.join(wrong)}); a smaller optimizer.learning_rate may help"
+        )
+
+
+@dataclass
+class Progress:
+    """Where training stands; all of it is in the checkpoint."""
+
+    epoch: int = 0
+    step: int = 0
+    best: float = -1.0
+    best_epoch: int = -1
+    loss_sum: float = 0.0
+    """Of the steps of this epoch."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """For each finished epoch its mean loss and validation nDCG@10."""
+
+
+Watch = Callable[[Progress, int, float], bool]
+"""Called after each step with progress, clicks of the step and loss; True asks to stop."""
+
+
+class Trainer:
+    """A model, its opponents and its optimisers, over a corpus."""
+
+    def __init__(
+        self, corpus: Corpus, config: TrainConfig, folder: Path, device: torch.device
+    ) -> None:
+        """Set up from nothing. Call it inside `sharding.process_group`.
+
+        Args:
+            corpus: What to learn from.
+            config: Every setting; ``config.seed`` decides all draws.
+            folder: Where checkpoints go.
+            device: Where to compute.
+        """
+        torch.manual_seed(config.seed)
+        self._corpus, self._config, self._folder, self._device = corpus, config, folder, device
+        self._settings = config.model_dump_json(exclude={"provenance"})
+        model = FairRec(config.model, corpus.news.sizes)
+        objective = Objective(config.model.dim, corpus.attributes.num_classes, config.fairness)
+        rates = config.optimizer
+        self._placed = shard(model, learning_rate=rates.table_learning_rate, device=device)
+        self.model: Any = getattr(self._placed, "module", self._placed)
+        self.objective = objective.to(device)
+        fused = getattr(self._placed, "fused_optimizer", None)
+        tables = set(fused.params) if fused else set()
+        dense = [p for name, p in self._placed.named_parameters() if name not in tables]
+        self._optimizers: dict[str, Any] = {
+            "dense": torch.optim.AdamW(
+                [*dense, *self.objective.predictor.parameters()],
+                lr=rates.learning_rate,
+                weight_decay=rates.weight_decay,
+            ),
+        }
+        if corpus.attributes.names:
+            self._optimizers["discriminator"] = torch.optim.Adam(
+                self.objective.discriminator.parameters(), lr=rates.discriminator_learning_rate
+            )
+        if fused:
+            self._optimizers["tables"] = fused
+        self.progress = Progress()
+
+    @property
+    def latest(self) -> Path:
+        """The checkpoint to go on from."""
+        return self._folder / "latest.pt"
+
+    @property
+    def best(self) -> Path:
+        """Weights of the best epoch so far."""
+        return self._folder / "best.pt"
+
+    def run(self, watch: Watch) -> None:
+        """Train until patience or epochs end, then put the best epoch's weights back.
+
+        Raises:
+            Interrupted: ``watch`` asked to stop; `latest` holds all that was done.
+        """
+        rates = self._config.optimizer
+        loader = Loader(
+            self._corpus,
+            self._config.loader,
+            max_history=self._config.model.max_history,
+            seed=self._config.seed,
+        )
+        while not self._is_over():
+            self._run_epoch(loader, watch)
+            self.progress.epoch, self.progress.step = self.progress.epoch + 1, 0
+            self.save()
+        restore(self._placed, checkpoint.load(self.best)["model"])
+        logger.info(
+            "best epoch %d of %d: validation nDCG@10 %.4f (patience %d)",
+            self.progress.best_epoch + 1,
+            self.progress.epoch,
+            self.progress.best,
+            rates.patience,
+        )
+
+    def _is_over(self) -> bool:
+        done, rates = self.progress, self._config.optimizer
+        waited = done.epoch - 1 - done.best_epoch
+        return done.epoch >= rates.max_epochs or (done.epoch > 0 and waited >= rates.patience)
+
+    def _run_epoch(self, loader: Loader, watch: Watch) -> None:
+        saved = time.monotonic()
+        for batch in loader.epoch(self.progress.epoch, self.progress.step):
+            share = (self.progress.epoch + self.progress.step / len(loader)) / max(
+                self._config.fairness.warmup_epochs, 1e-9
+            )
+            loss = self.step(_on(batch, self._device), min(share, 1.0))
+            self.progress.step += 1
+            self.progress.loss_sum += loss
+            stop = watch(self.progress, len(batch.history), loss)
+            late = time.monotonic() - saved > 60 * self._config.optimizer.checkpoint_minutes
+            if stop or late:
+                self.save()
+                saved = time.monotonic()
+            if stop:
+                raise Interrupted
+        self._finish_epoch(len(loader))
+
+    def step(self, batch: Batch, warm: float) -> float:
+        """Update opponents, then the model, on one batch; return the model's loss.
+
+        Args:
+            batch: On the trainer's device.
+            warm: Share of the adversarial warm-up that is over, in [0, 1].
+        """
+        self._placed.train()
+        interest: Interest = self._placed(batch)
+        if self._config.fairness.decomposed and "discriminator" in self._optimizers:
+            for _ in range(self._config.fairness.discriminator_steps):
+                self._update(
+                    "discriminator", self.objective.discriminator_loss(interest.bias_free, batch)
+                )
+        loss = self.objective.ranking_loss(interest, batch)
+        parts = self.objective.fairness_losses(
+            interest, self._attribute_view(interest, batch), batch, progress=warm
+        )
+        total = torch.stack([loss, *parts.values()]).sum()
+        if not torch.isfinite(total):
+            raise TrainingDiverged(self.progress, {"ranking": loss, **parts})
+        self._update("dense", total)
+        return float(total.detach())
+
+    def _attribute_view(self, interest: Interest, batch: Batch) -> Tensor:
+        """Return the bias-aware part; its attribute loss reaches the news only if it may."""
+        if self._config.fairness.shared_gradient or not self._config.fairness.decomposed:
+            return interest.bias_aware
+        news = interest.news.detach()
+        aware: Tensor = self.model.bias_aware(news, batch.history, batch.history_mask)
+        return aware
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimizer = self._optimizers[name]
+        optimizer.zero_grad()
+        loss.backward()
+        for group in optimizer.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], GRADIENT_NORM)
+        optimizer.step()
+
+    def _finish_epoch(self, num_steps: int) -> None:
+        """Validate, and keep the weights when they are the best so far."""
+        done = self.progress
+        value = float(np.nanmean(self.ask(self._corpus.split.validation)))
+        done.history.append({"loss": done.loss_sum / num_steps, "ndcg@10": value})
+        done.loss_sum = 0.0
+        logger.info(
+            "epoch %d: loss %.4f, validation nDCG@10 %.4f",
+            done.epoch + 1,
+            done.history[-1]["loss"],
+            value,
+        )
+        if value > done.best:
+            done.best, done.best_epoch = value, done.epoch
+            checkpoint.save({"model": plain(self._placed.state_dict())}, self.best)
+
+    def ask(self, questions: Questions) -> np.ndarray:
+        """Measure nDCG@10 of held-out events, with vectors rounded as they are served."""
+        news = judge.encode_news(self.model, self._corpus, self._device)
+        readers = judge.encode_readers(
+            self.model.bias_free,
+            news,
+            self._corpus.log,
+            readers=questions.reader,
+            ends=questions.end,
+            max_history=self._config.model.max_history,
+        )
+        return judge.answer(self._corpus.log, questions, readers, news.cpu().numpy())
+
+    def save(self) -> None:
+        """Write everything needed to go on."""
+        checkpoint.save(
+            {
+                "settings": self._settings,
+                "progress": asdict(self.progress),
+                "model": plain(self._placed.state_dict()),
+                "objective": plain(self.objective.state_dict()),
+                "optimizers": {n: plain(o.state_dict()) for n, o in self._optimizers.items()},
+                "generator": torch.get_rng_state(),
+            },
+            self.latest,
+        )
+
+    def resume(self) -> None:
+        """Go on from `latest`.
+
+        Raises:
+            CheckpointError: It is missing, damaged, or of other settings or data.
+        """
+        state = checkpoint.load(self.latest)
+        try:
+            if state["settings"] != self._settings:
+                raise CheckpointError(f"{self.latest}: was made with other settings")
+            restore(self._placed, state["model"])
+            self.objective.load_state_dict(state["objective"])
+            for name, optimizer in self._optimizers.items():
+                restore_optimizer(optimizer, state["optimizers"][name])
+            torch.set_rng_state(state["generator"])
+            self.progress = Progress(**state["progress"])
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise CheckpointError(f"{self.latest}: of another model or data ({error})") from None
+
+
+def _on(batch: Batch, device: torch.device) -> Batch:
+    news = NewsFeatures(*(column.to(device) for column in batch.news))
+    return Batch(news, *(column.to(device) for column in batch[1:]))

@@ -1,0 +1,156 @@
+"""What training minimises: ranking, and what keeps the sensitive attributes out of one part."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from recsys.config import Config
+from recsys.losses.adversarial import attribute_loss, confusion_loss
+from recsys.losses.orthogonality import cosine_loss, covariance_loss
+from recsys.losses.ranking import softmax_loss
+from recsys.model.attribute_heads import AttributeHeads
+from recsys.model.batch import Batch
+from recsys.model.fairrec import Interest
+
+
+class FairnessConfig(Config):
+    """Weights of the losses, and how strong the opponent is. A preset's name sets all of them."""
+
+    preset: Literal["off", "paper", "default"] = "default"
+    """Where the other settings start from: see `PRESETS`."""
+    decomposed: bool = True
+    """Learn a bias-aware part beside the bias-free one; without it nothing below counts."""
+    attribute: NonNegativeFloat = 1.0
+    """Weight of guessing the attributes from the bias-aware part (lambda_G)."""
+    orthogonality: NonNegativeFloat = 1.0
+    """Weight of the two parts' cosine (lambda_D)."""
+    covariance: NonNegativeFloat = 0.0
+    """Weight of the two parts' correlation over a batch."""
+    adversarial: NonNegativeFloat = 0.5
+    """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
+    target: Literal["reverse", "confusion"] = "confusion"
+    """reverse: minus the discriminator's loss, as in the paper; confusion: the uniform guess."""
+    bias_free_ranking: NonNegativeFloat = 1.0
+    """Weight of ranking with the bias-free part alone, beside ranking with the sum."""
+    shared_gradient: bool = False
+    """Let attribute losses of the bias-aware part change the news encoder, as the paper does."""
+    discriminator: tuple[PositiveInt, ...] = (128, 128)
+    """Hidden layers of the discriminator; none is the paper's linear one."""
+    discriminator_steps: PositiveInt = 3
+    """Discriminator updates for each update of the model."""
+    warmup_epochs: NonNegativeInt = 2
+    """Epochs over which the adversarial weight grows from nothing."""
+    attribute_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of readers whose attributes training may use; the audit attacks the others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, given: Any) -> Any:
+        """Accept a preset's name, or settings on top of one."""
+        settings = {"preset": given} if isinstance(given, str) else dict(given)
+        return {**PRESETS.get(settings.get("preset", "default"), {}), **settings}
+
+
+PRESETS: Mapping[str, dict[str, Any]] = {
+    "off": {"decomposed": False},
+    "paper": {
+        "bias_free_ranking": 0.0,
+        "shared_gradient": True,
+        "target": "reverse",
+        "discriminator": (),
+        "discriminator_steps": 1,
+        "warmup_epochs": 0,
+    },
+    "default": {},
+}
+"""off: one part, ranking alone. paper: FairRec as published (arXiv:2006.16742), weights ours, as
+it prints none. default: what was found to leak least at the same ranking quality."""
+
+
+class Objective(nn.Module):
+    """The losses, with the heads that guess attributes."""
+
+    def __init__(self, dim: int, num_classes: list[int], config: FairnessConfig) -> None:
+        super().__init__()
+        self._config = config
+        self.predictor = AttributeHeads(dim, num_classes)
+        self.discriminator = AttributeHeads(dim, num_classes, hidden=config.discriminator)
+
+    def ranking_loss(self, interest: Interest, batch: Batch) -> Tensor:
+        """Rank with the bias-free part, with the sum of both, or with each in turn."""
+        if not self._config.decomposed:
+            return _rank(interest.bias_free, interest.news, batch)
+        loss = _rank(interest.bias_free + interest.bias_aware, interest.news, batch)
+        if self._config.bias_free_ranking:
+            alone = _rank(interest.bias_free, interest.news, batch)
+            loss = loss + self._config.bias_free_ranking * alone
+        return loss
+
+    def fairness_losses(
+        self, interest: Interest, attribute_view: Tensor, batch: Batch, *, progress: float
+    ) -> dict[str, Tensor]:
+        """Weighted losses that part the two interests; none when they are not decomposed.
+
+        Args:
+            interest: Both parts.
+            attribute_view: The bias-aware part as the attribute losses may change it.
+            batch: Labels, and for whom they are known.
+            progress: Share of the warm-up that is over, in [0, 1].
+        """
+        config = self._config
+        if not config.decomposed:
+            return {}
+        guess = attribute_loss if config.target == "reverse" else _confusion
+        sign = -1.0 if config.target == "reverse" else 1.0
+        adversarial = _over_attributes(guess, self.discriminator(interest.bias_free), batch)
+        return {
+            "attribute": config.attribute
+            * _over_attributes(attribute_loss, self.predictor(attribute_view), batch),
+            "adversarial": sign * progress * config.adversarial * adversarial,
+            "orthogonality": config.orthogonality
+            * cosine_loss(interest.bias_free, interest.bias_aware),
+            "covariance": config.covariance
+            * covariance_loss(interest.bias_free, interest.bias_aware),
+        }
+
+    def discriminator_loss(self, bias_free: Float[Tensor, "batch dim"], batch: Batch) -> Tensor:
+        """What the discriminator minimises; the readers' vectors stay as they are."""
+        return _over_attributes(attribute_loss, self.discriminator(bias_free.detach()), batch)
+
+
+def _rank(
+    readers: Float[Tensor, "batch dim"], news: Float[Tensor, "items dim"], batch: Batch
+) -> Float[Tensor, ""]:
+    """Softmax loss over each click's slate and the batch's draw from the catalogue."""
+    scores = torch.einsum("bd,bsd->bs", readers, news[batch.candidates])
+    negatives = len(batch.negatives)
+    if not negatives:
+        return softmax_loss(scores, batch.clicks, batch.candidate_mask, batch.weights)
+    drawn = readers @ news[batch.negatives].T
+    # A drawn news that stands among the candidates already would be counted against itself.
+    twice = (batch.candidates[:, :, None] == batch.negatives).any(dim=1)
+    zeros = torch.zeros_like(drawn)
+    return softmax_loss(
+        torch.cat([scores, drawn], dim=1),
+        torch.cat([batch.clicks, zeros], dim=1),
+        torch.cat([batch.candidate_mask, ~twice], dim=1),
+        torch.cat([batch.weights, zeros], dim=1),
+    )
+
+
+def _over_attributes(loss: Any, logits: list[Tensor], batch: Batch) -> Tensor:
+    """Sum a loss over attributes; zero when there are none."""
+    terms = [
+        loss(guess, batch.attributes[:, i], batch.known[:, i]) for i, guess in enumerate(logits)
+    ]
+    return torch.stack(terms).sum() if terms else torch.zeros(())
+
+
+def _confusion(
+    logits: Float[Tensor, "batch classes"], _: Int[Tensor, " batch"], known: Bool[Tensor, " batch"]
+) -> Tensor:
+    return confusion_loss(logits, known)

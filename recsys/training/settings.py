@@ -1,0 +1,60 @@
+"""Every setting of a training run, as ``config.toml`` keeps it."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from recsys.config import Config
+from recsys.data.splits import SplitConfig
+from recsys.model.fairrec import ModelConfig
+from recsys.training.loader import LoaderConfig
+from recsys.training.objective import FairnessConfig
+
+
+class OptimizerConfig(Config):
+    """How fast, and for how long."""
+
+    learning_rate: PositiveFloat = 1e-3
+    """Of the dense networks (Adam)."""
+    table_learning_rate: PositiveFloat = 0.02
+    """Of the embedding tables (row-wise Adagrad)."""
+    discriminator_learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.0
+    """Of the dense networks, decoupled."""
+    max_epochs: PositiveInt = 20
+    patience: PositiveInt = 3
+    """Epochs without a better validation nDCG before training ends."""
+    checkpoint_minutes: PositiveFloat = 5.0
+    """Time between checkpoints inside an epoch; there is one at each epoch's end as well."""
+
+
+class ExportConfig(Config):
+    """What a run's bundle remembers beside the vectors."""
+
+    popularity_half_life_days: PositiveFloat = 1.0
+    """A click this old counts half when news are ordered by popularity."""
+
+
+class Provenance(Config):
+    """Where a run came from; filled in by the run itself."""
+
+    git_revision: str
+    dataset: str
+    dataset_sha256: dict[str, str]
+    torch: str
+
+
+class TrainConfig(Config):
+    """Every setting of a training run."""
+
+    seed: NonNegativeInt = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    model: ModelConfig = ModelConfig()
+    fairness: FairnessConfig = Field(default_factory=lambda: FairnessConfig())
+    """A preset's name (off, paper, default), or settings."""
+    split: SplitConfig = SplitConfig()
+    loader: LoaderConfig = LoaderConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    export: ExportConfig = ExportConfig()
+    provenance: Provenance | None = None
+    """Written by the run, ignored when it is read."""
