@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from recsys.ranker.pool import Pool
 from recsys.ranker.query import Rows
 
-Propensities = Float32[np.ndarray, " places"]
+Propensities = Float32[np.ndarray, " _places"]
 
 
 def fill(
@@ -32,6 +32,8 @@ def fill(
         Rows and their propensities, in (0, 1].
     """
     places = len(best)
+    if not explore:
+        return best, np.ones(places, np.float32)
     drawn = rng.random(places) < explore
     rows, is_best = best, np.ones(places, bool)
     if drawn.any():

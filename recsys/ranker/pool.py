@@ -60,15 +60,15 @@ class Pools:
         ]
 
     def _build(self, query: Query, mask: Mask | None) -> Pool:
-        hidden = np.unique(query.hidden)
-        if query.rows is not None:
-            rows = np.setdiff1d(query.rows, hidden)
-            return self._few_or_many(rows if mask is None else rows[mask[rows]])
-        if mask is None:
+        hidden = _distinct(query.hidden)
+        if query.rows is None and mask is None:
             return Pool(self._size, self._size - len(hidden), hidden=hidden)
-        allowed = mask.copy()
-        allowed[hidden] = False
-        return self._few_or_many(np.flatnonzero(allowed))
+        eligible = np.ones(self._size, bool) if mask is None else mask.copy()
+        eligible[hidden] = False
+        if query.rows is None:
+            return self._few_or_many(np.flatnonzero(eligible))
+        rows = _distinct(query.rows)
+        return self._few_or_many(rows[eligible[rows]])
 
     def _few_or_many(self, rows: Rows) -> Pool:
         if len(rows) * _FEW <= self._size:
@@ -87,6 +87,14 @@ class Pools:
             known = self._published_at != 0
             mask &= known & (self._published_at >= condition.published_after)
         return mask
+
+
+def _distinct(rows: Rows) -> Rows:
+    """Ascending, each once; several times faster than np.unique on a thousand rows."""
+    rows = np.sort(rows)
+    is_first = np.ones(len(rows), bool)
+    np.not_equal(rows[1:], rows[:-1], out=is_first[1:])
+    return rows[is_first]
 
 
 class _Labels:

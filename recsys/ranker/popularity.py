@@ -33,6 +33,6 @@ class Popularity:
         head = self._order[: k + len(pool.hidden)]
         return head[~np.isin(head, pool.hidden)][:k]
 
-    def scores(self, rows: Rows) -> Float32[np.ndarray, " rows"]:
+    def scores(self, rows: Rows) -> Float32[np.ndarray, " _rows"]:
         """Score rows; at least 0."""
         return np.exp2(self._log_scores[rows]).astype(np.float32)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float16, Float32, Int64
 
-Rows = Int64[np.ndarray, " rows"]
+Rows = Int64[np.ndarray, " _rows"]  # of any length: the underscore switches the check of it off
 NO_ROWS: Rows = np.zeros(0, np.int64)
 
 

@@ -174,7 +174,7 @@ class Ranker:
             scores = self._scores(query, rows)
         return Ranked(rows, scores, propensities)
 
-    def _scores(self, query: Query, rows: Rows) -> Float32[np.ndarray, " places"]:
+    def _scores(self, query: Query, rows: Rows) -> Float32[np.ndarray, " _places"]:
         if query.vector is None:
             return self._popularity.scores(rows)
         return self._scorer.scores(query.vector, rows)
@@ -185,7 +185,7 @@ def _build_encoder(manifest: Manifest, weights: bytes) -> UserEncoder:
     try:
         encoder = UserEncoder(**arguments)
         encoder.load_state_dict(load_weights(weights))
-    except (SafetensorError, TypeError, RuntimeError) as error:
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"encoder: weights and manifest do not fit: {reason}") from None
     return encoder.eval().requires_grad_(False)

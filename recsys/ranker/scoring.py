@@ -23,8 +23,9 @@ from recsys.types import ServedVectors
 
 Queries = Float[Tensor, "batch dim"]
 Rough = Float[Tensor, "batch columns"]
+RowTable = Int64[Tensor, "batch columns"]
 Columns = Int64[Tensor, "batch finalists"]
-Top = tuple[Rows, Float32[np.ndarray, " places"]]
+Top = tuple[Rows, Float32[np.ndarray, " _places"]]
 """Rows, best first, and their scores."""
 
 NO_SCORES = np.zeros(0, np.float32)
@@ -76,7 +77,7 @@ class Scorer:
     @torch.inference_mode()
     def scores(
         self, vector: Float16[np.ndarray, " dim"], rows: Rows
-    ) -> Float32[np.ndarray, " rows"]:
+    ) -> Float32[np.ndarray, " _rows"]:
         """Score some rows for one query, exactly as :meth:`top` does."""
         query = torch.tensor(vector, device=self.device)
         return self._exact(query[None], self._put(rows)[None])[0].cpu().numpy()
@@ -119,7 +120,7 @@ class Scorer:
         return self._finish(queries, rough, None, nums)
 
     def _finish(
-        self, queries: Queries, rough: Rough, rows: Columns | None, nums: list[int]
+        self, queries: Queries, rough: Rough, rows: RowTable | None, nums: list[int]
     ) -> list[Top]:
         """Choose finalists by rough scores and order them by exact ones."""
         most = max(nums)
@@ -135,7 +136,7 @@ class Scorer:
         return [(ids[:num], scores[:num]) for (ids, scores), num in zip(tops, nums, strict=True)]
 
     def _doubtful(
-        self, queries: Queries, rough: Rough, values: Rough, nums: list[int]
+        self, queries: Queries, rough: Rough, values: Float[Tensor, "batch best"], nums: list[int]
     ) -> list[tuple[int, float]]:
         """Find queries of which a news outside the finalists might belong into the answer.
 
@@ -155,7 +156,7 @@ class Scorer:
         return [(i, least[i].item()) for i in doubtful.nonzero()[:, 0].tolist()]
 
     def _order(
-        self, queries: Queries, rough: Rough, rows: Columns | None, columns: Columns, num: int
+        self, queries: Queries, rough: Rough, rows: RowTable | None, columns: Columns, num: int
     ) -> list[Top]:
         """Order finalists, given by ascending columns, by exact score and then by row."""
         finalists = columns if rows is None else rows.gather(1, columns)
