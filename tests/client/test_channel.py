@@ -1,0 +1,15 @@
+import pytest
+
+from recsys.client import Tls
+from recsys.client.channel import connect, metadata
+from recsys.errors import ConfigError
+
+
+def test_a_token_travels_as_a_bearer():
+    assert metadata("s3cret") == (("authorization", "Bearer s3cret"),)
+    assert metadata(None) == ()
+
+
+def test_a_missing_certificate_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.pem: No such file"):
+        connect("localhost:1", Tls(ca=tmp_path / "none.pem"))

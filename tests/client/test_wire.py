@@ -1,0 +1,37 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from recsys.client import Filter, Impression, Request, wire
+from recsys.rpc.v1 import ranking_pb2
+
+
+def test_a_request_without_a_filter_carries_none():
+    assert not wire.rank_request(Request("U1")).HasField("filter")
+
+
+def test_every_condition_travels():
+    wanted = Filter(
+        categories=["sports"],
+        providers=["daily"],
+        published_after=datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
+        exclude_ids=["N1"],
+        show_seen=True,
+    )
+    message = wire.rank_request(Request("U1", filter=wanted)).filter
+    assert list(message.categories) == ["sports"]
+    assert list(message.providers) == ["daily"]
+    assert message.published_after.seconds == 60
+    assert list(message.exclude_ids) == ["N1"]
+    assert message.seen == ranking_pb2.SEEN_SHOW
+
+
+@pytest.mark.parametrize("rung", ranking_pb2.Rung.keys()[1:])
+def test_every_rung_of_the_wire_has_its_word(rung):
+    response = ranking_pb2.RankResponse(rung=rung)
+    assert f"RUNG_{wire.ranking(response).rung.upper()}" == rung
+
+
+def test_an_impression_without_a_time_leaves_it_to_the_service():
+    (shown,) = wire.report_request([Impression("s", "U1", "N1")]).impressions
+    assert not shown.HasField("time")

@@ -1,0 +1,108 @@
+import shutil
+import subprocess
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from recsys.client import RankerClient, Tls
+from recsys.errors import ConfigError, ServingError
+from recsys.serving.security import server_credentials
+from recsys.serving.settings import ServeSettings
+from tests.serving import world
+
+needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="makes keys with openssl")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A self-signed certificate for localhost, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = [*made, *names, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
+def test_tls_is_off_unless_set():
+    assert server_credentials(ServeSettings.read()) is None
+
+
+@pytest.mark.parametrize("given", [{"tls_cert": "c"}, {"tls_key": "k"}, {"tls_ca": "a"}])
+def test_half_of_tls_is_an_error(given):
+    with pytest.raises(ConfigError, match="tls_cert"):
+        server_credentials(ServeSettings.read(**given))
+
+
+def test_a_missing_or_foreign_file_is_named(tmp_path):
+    (tmp_path / "key.pem").write_text("hello")
+    for name, message in (("none.pem", "No such file"), ("key.pem", "BEGIN")):
+        given = ServeSettings.read(tls_cert=tmp_path / name, tls_key=tmp_path / name)
+        with pytest.raises(ConfigError, match=rf"tls_key: .*{name}.*{message}"):
+            server_credentials(given)
+
+
+@needs_openssl
+def test_an_encrypted_service_answers_those_that_trust_it(published, pair):
+    cert, key = pair
+    with (
+        world.serving(published, tls_cert=cert, tls_key=key) as server,
+        RankerClient(server.address, timeout_s=10, tls=Tls(ca=cert)) as client,
+    ):
+        assert client.rank("ann").rung == "cached"
+
+
+@needs_openssl
+def test_an_encrypted_service_does_not_answer_plain_text(published, pair):
+    cert, key = pair
+    with (
+        world.serving(published, tls_cert=cert, tls_key=key) as server,
+        RankerClient(server.address) as client,
+        pytest.raises(ServingError),
+    ):
+        client.rank("ann")
+
+
+@needs_openssl
+def test_mutual_tls_asks_for_the_clients_certificate(published, pair):
+    cert, key = pair
+    with world.serving(published, tls_cert=cert, tls_key=key, tls_ca=cert) as server:
+        known, unknown = Tls(ca=cert, cert=cert, key=key), Tls(ca=cert)
+        with RankerClient(server.address, timeout_s=10, tls=known) as client:
+            assert client.rank("ann").rung == "cached"
+        with RankerClient(server.address, tls=unknown) as client, pytest.raises(ServingError):
+            client.rank("ann")
+
+
+@pytest.fixture
+def guarded(published):
+    with world.serving(published, token="s3cret") as server:
+        yield server
+
+
+@pytest.mark.parametrize("token", [None, "S3cret", "s3cret2"])
+def test_without_the_token_nothing_is_answered(guarded, token):
+    with (
+        RankerClient(guarded.address, token=token) as client,
+        pytest.raises(ServingError, match="authorization"),
+    ):
+        client.rank("ann")
+
+
+def test_with_the_token_everything_is_answered(guarded):
+    with RankerClient(guarded.address, token="s3cret") as client:
+        assert client.rank("ann").rung == "cached"
+
+
+def test_reflection_needs_the_token_and_health_does_not(guarded):
+    with grpc.insecure_channel(guarded.address) as channel:
+        reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING
+        asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            list(stub.ServerReflectionInfo(asked, timeout=5))
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
