@@ -25,7 +25,7 @@ class WorldConfig(Config):
     """The first hour of the log, with its time zone."""
     slate: int = Field(10, ge=1, le=100)
     """News shown at a visit."""
-    slates_per_reader: float = Field(20.0, ge=1)
+    slates_per_reader: float = Field(25.0, ge=1)
     """Mean number of visits of a reader, at most ten a day."""
     attribute_bias: float = Field(1.0, ge=0, le=10)
     """How strongly interests depend on the sensitive attributes."""

@@ -10,7 +10,7 @@ from recsys.simulation.taste import Axes
 from recsys.simulation.titles import Lexicon
 
 LIFE_HOURS = (24, 48)
-APPEAL = -1.7
+APPEAL = -1.5
 """Log-odds of a click, once examined, for a reader of no particular taste."""
 QUALITY, REPUTATION = 0.45, 0.25
 """Standard deviations of the log-odds between news of a provider, and between providers."""
@@ -51,6 +51,7 @@ class News:
 def publish(config: WorldConfig, lexicon: Lexicon, axes: Axes, rng: np.random.Generator) -> News:
     """Draw news that are published evenly over the log, the first of them a day before it."""
     count = config.news
+    (for_words,) = rng.spawn(1)  # the wording of titles changes nothing else
     sections = rng.choice(axes.sections, count, p=rng.dirichlet(np.full(axes.sections, 8.0)))
     topics = np.array([section.topic for section in lexicon.sections])[sections]
     other = (1 - REPORT_SHARE) / (axes.tones - 1)
@@ -61,8 +62,8 @@ def publish(config: WorldConfig, lexicon: Lexicon, axes: Axes, rng: np.random.Ge
     born = (np.arange(count) + rng.random(count)) / count * last - lead
     return News(
         ids=[f"N{number:07d}" for number in range(count)],
-        titles=_titles(lexicon, sections, tones, rng),
-        abstracts=_abstracts(lexicon, sections, rng),
+        titles=_titles(lexicon, sections, tones, for_words),
+        abstracts=_abstracts(lexicon, sections, for_words),
         topics=topics,
         sections=sections,
         tones=tones,

@@ -5,22 +5,26 @@ The words are in ``lexicon.toml``; this module knows how to join them into sente
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A subcategory: its place in the lexicon and the phrases that fill its templates."""
+    """A subcategory: its topic, the phrases that fill its templates, and who does what."""
 
     name: str
     topic: int
     phrases: dict[str, list[str]]
+    scenes: list[list[list[str]]]
+    """Each: subjects in the singular, subjects in the plural, and what they may do."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Lexicon:
         shared = dict(tree["shared"])
         abstracts = shared.pop("abstract")
         sections = [
-            Section(name, index, shared | _phrases(topic) | _phrases(section))
+            _section(name, index, shared | topic | section)
             for index, topic in enumerate(tree["topics"].values())
             for name, section in topic["sections"].items()
         ]
@@ -52,37 +56,37 @@ class Lexicon:
     def title(self, section: int, tone: int, rng: np.random.Generator) -> str:
         """Return a headline of a section in a tone, both as indexes into this lexicon."""
         templates = list(self.tones.values())[tone]
-        return _fill(_pick(templates, rng), self.sections[section].phrases, rng)
+        return _fill(_pick(templates, rng), self.sections[section], rng)
 
     def abstract(self, section: int, rng: np.random.Generator) -> str:
         """Return one or two sentences of a section."""
-        return _fill(_pick(self.abstracts, rng), self.sections[section].phrases, rng)
+        return _fill(_pick(self.abstracts, rng), self.sections[section], rng)
 
 
-def _phrases(table: dict[str, Any]) -> dict[str, list[str]]:
-    """Take the phrases of a topic or section; a single one is a list of one."""
-    own = {key: value for key, value in table.items() if key != "sections"}
-    return {key: value if isinstance(value, list) else [value] for key, value in own.items()}
-
-
-def _fill(template: str, phrases: dict[str, list[str]], rng: np.random.Generator) -> str:
-    percent = int(rng.integers(51, 90))
-    words = {"percent": str(percent), "rest": str(100 - percent)}
-    words |= {
-        slot: _pick(phrases[slot], rng) for slot in _SLOT.findall(template) if slot in phrases
+def _section(name: str, topic: int, words: dict[str, Any]) -> Section:
+    """Gather the words of a section from its own, its topic's and the shared ones."""
+    phrases = {
+        slot: words[slot] for slot in ("what", "advice", "people", "tail", "quote", "number")
     }
-    if "who" in words:
-        words["who"], words["does"] = _sentence(phrases, rng)
-    text = template.format(**words)
+    single = {slot: [words[slot]] for slot in ("field", "crowd")}
+    return Section(name, topic, phrases | single, words["scenes"])
+
+
+def _fill(template: str, section: Section, rng: np.random.Generator) -> str:
+    slots = _SLOT.findall(template)
+    words = {slot: _pick(section.phrases[slot], rng) for slot in slots if slot in section.phrases}
+    percent = int(rng.integers(51, 90))
+    who, does = _scene(section, rng)
+    text = template.format(**words, percent=percent, rest=100 - percent, who=who, does=does)
     return re.sub(r"(^'?|[.!?] )([a-z])", lambda start: start[1] + start[2].upper(), text)
 
 
-def _sentence(phrases: dict[str, list[str]], rng: np.random.Generator) -> tuple[str, str]:
-    """Choose who does what; the lexicon has verbs in the singular."""
-    one, many = phrases["who"], phrases["they"]
-    chosen = int(rng.integers(len(one) + len(many)))
-    does = _pick(phrases["does"], rng)
-    return (one[chosen], does) if chosen < len(one) else (many[chosen - len(one)], plural(does))
+def _scene(section: Section, rng: np.random.Generator) -> tuple[str, str]:
+    """Choose who does what."""
+    singular, plurals, actions = _pick(section.scenes, rng)
+    does = _pick(actions, rng)
+    who = _pick([*singular, *plurals], rng)
+    return who, plural(does) if who in plurals else does
 
 
 def plural(does: str) -> str:
@@ -100,5 +104,5 @@ def plural(does: str) -> str:
     return verb + space + re.sub(r"\bits\b", "their", rest)
 
 
-def _pick(options: list[str], rng: np.random.Generator) -> str:
+def _pick(options: Sequence[T], rng: np.random.Generator) -> T:
     return options[int(rng.integers(len(options)))]
