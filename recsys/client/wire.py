@@ -1,9 +1,11 @@
 """A client's values to messages and back, and gRPC's errors to ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import BadRequest
 from grpc_status import rpc_status
@@ -11,6 +13,8 @@ from grpc_status import rpc_status
 from recsys.client.values import Filter, Impression, Model, Ranking, Request
 from recsys.errors import InvalidRequest, Overloaded, RecsysError, ServingError, VersionNotFound
 from recsys.rpc.v1 import feedback_pb2, model_pb2, ranking_pb2
+
+M = TypeVar("M", bound=Message)
 
 ERRORS: dict[grpc.StatusCode, type[RecsysError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
@@ -30,7 +34,8 @@ RUNGS = {
 
 def rank_request(request: Request) -> ranking_pb2.RankRequest:
     """Write what is asked for one reader."""
-    return ranking_pb2.RankRequest(
+    return _message(
+        ranking_pb2.RankRequest,
         user_id=request.user_id,
         history_ids=request.history_ids,
         candidate_ids=request.candidate_ids,
@@ -48,7 +53,8 @@ def rank_batch_request(requests: Sequence[Request]) -> ranking_pb2.RankBatchRequ
 def _filter(wanted: Filter) -> ranking_pb2.Filter | None:
     if wanted == Filter():
         return None
-    return ranking_pb2.Filter(
+    return _message(
+        ranking_pb2.Filter,
         categories=wanted.categories,
         providers=wanted.providers,
         published_after=_timestamp(wanted.published_after),
@@ -80,7 +86,8 @@ def report_request(impressions: Sequence[Impression]) -> feedback_pb2.ReportRequ
 
 
 def _impression(shown: Impression) -> feedback_pb2.Impression:
-    return feedback_pb2.Impression(
+    return _message(
+        feedback_pb2.Impression,
         slate_id=shown.slate_id,
         user_id=shown.user_id,
         news_id=shown.news_id,
@@ -119,10 +126,12 @@ def error(failure: grpc.RpcError, target: str) -> RecsysError:
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return InvalidRequest(_violations(failure) or {"request": details})
     cls = ERRORS.get(code, RecsysError)
-    if cls is ServingError:
-        reason = details.rpartition("Failed to connect to remote host: ")[2]
+    if cls is not ServingError:
+        return cls(details)
+    _, refused, reason = details.rpartition("Failed to connect to remote host: ")
+    if refused or code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return ServingError(f"no answer from {target}: {reason}")
-    return cls(details)
+    return ServingError(f"{target}: {details}")
 
 
 def _violations(failure: grpc.RpcError) -> dict[str, str]:
@@ -134,6 +143,22 @@ def _violations(failure: grpc.RpcError) -> dict[str, str]:
         if detail.Unpack(bad):
             found |= {violation.field: violation.description for violation in bad.field_violations}
     return found
+
+
+def _message(cls: type[M], **fields: Any) -> M:
+    """Build a message, naming every field whose value its type on the wire cannot hold."""
+    try:
+        return cls(**fields)
+    except ValueError:
+        raise InvalidRequest(dict(_misfits(cls, fields))) from None
+
+
+def _misfits(cls: type[Message], fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in fields.items():
+        try:
+            cls(**{name: value})
+        except ValueError as error:
+            yield name, str(error)
 
 
 def _timestamp(moment: datetime | None) -> Timestamp | None:

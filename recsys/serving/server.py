@@ -175,8 +175,9 @@ def _check_free(settings: ServeSettings) -> None:
     try:
         socket.create_server(where, family=family, reuse_port=settings.reuse_port).close()
     except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
         raise AddressInUse(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+            f"cannot listen on {settings.host}:{settings.port}: {reason}; "
             "choose another with --host or --port"
         ) from None
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recsys.client import Filter, Impression, Request, wire
+from recsys.errors import InvalidRequest
 from recsys.rpc.v1 import ranking_pb2
 
 
@@ -30,6 +31,21 @@ def test_every_condition_travels():
 def test_every_rung_of_the_wire_has_its_word(rung):
     response = ranking_pb2.RankResponse(rung=rung)
     assert f"RUNG_{wire.ranking(response).rung.upper()}" == rung
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (Request("U1", k=-1), {"k"}),
+        (Request("U1", k=1 << 32), {"k"}),
+        (Request("\ud800", k=-1), {"user_id", "k"}),
+        (Request("U1", candidate_ids=["\ud800"]), {"candidate_ids"}),
+    ],
+)
+def test_what_the_wire_cannot_carry_is_named(request_, fields):
+    with pytest.raises(InvalidRequest) as caught:
+        wire.rank_request(request_)
+    assert set(caught.value.violations) == fields
 
 
 def test_an_impression_without_a_time_leaves_it_to_the_service():
