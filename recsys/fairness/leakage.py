@@ -1,0 +1,159 @@
+"""Leakage: how well the best of several attackers tells a reader's attribute from the vector.
+
+Half is nothing. An AUC as far below one half is as suspicious as one above (an erasure fitted on
+the attacked readers turns a linear attacker round), so leakage is measured from the middle:
+0.5 + |AUC - 0.5|.
+
+The best of several attackers looks better than it is: the largest of four noisy numbers is above
+each one's mean. The intervals allow for it: they hold for all attackers of an attribute at once
+(the largest standardised deviation over attackers, bootstrapped over readers: Romano and Wolf,
+2005, doi:10.1198/016214504000000539), so the best one's interval needs no correction.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from recsys.config import Config
+from recsys.fairness.attackers import ATTACKERS, folds, out_of_fold
+from recsys.fairness.auc import PairwiseAuc, resamples
+from recsys.fairness.target import Target
+
+
+class LeakageConfig(Config):
+    """How the attack is carried out."""
+
+    attackers: tuple[str, ...] = tuple(ATTACKERS)
+    """Names from :data:`recsys.fairness.attackers.ATTACKERS`."""
+    min_readers: int = 30
+    """A value with fewer readers is not attacked; at least 5, one a fold."""
+    level: float = 0.95
+    """Of the intervals, in (0, 1)."""
+    num_samples: int = 1000
+    """Bootstrap resamples."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What one attacker found; ``low`` and ``high`` hold for all attackers at once."""
+
+    attacker: str
+    auc: float
+    """One value against the rest, averaged over values."""
+    low: float
+    high: float
+
+    @property
+    def leakage(self) -> float:
+        """Distance from chance, as an AUC of at least one half."""
+        return 0.5 + abs(self.auc - 0.5)
+
+    @property
+    def highest_leakage(self) -> float:
+        """The interval's far end, on whichever side of one half."""
+        return 0.5 + max(abs(self.low - 0.5), abs(self.high - 0.5))
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What all attackers found of one attribute."""
+
+    attacks: list[Attack]
+    """Empty: insufficient data."""
+    values: dict[str, int]
+    """Readers of each value that was attacked."""
+    too_small: dict[str, int] = field(default_factory=dict)
+    """Readers of each value that is too small to be attacked."""
+    missing: int = 0
+    """Readers who do not state the attribute; they are left out."""
+
+    @property
+    def best(self) -> Attack | None:
+        """The attacker furthest from chance; None with insufficient data."""
+        return max(self.attacks, key=lambda attack: attack.leakage, default=None)
+
+    @property
+    def readers(self) -> int:
+        """How many readers were attacked."""
+        return sum(self.values.values())
+
+    @property
+    def unmeasured(self) -> float:
+        """Share of those who state the attribute whose value is too small, in [0, 1]."""
+        small = sum(self.too_small.values())
+        return small / max(1, small + self.readers)
+
+
+def leakage(
+    vectors: Float[np.ndarray, "readers dim"],
+    values: Sequence[str | None],
+    *,
+    rng: np.random.Generator,
+    config: LeakageConfig | None = None,
+    on_attacker: Callable[[str], None] = lambda attacker: None,
+) -> Leakage:
+    """Attack one attribute of the vectors as they would be served.
+
+    Args:
+        vectors: One row a reader. Readers known to whoever fitted an erasure do not belong here.
+        values: The attribute of each; None where it is not stated.
+        rng: Of folds, attackers and bootstrap.
+        config: How the attack is carried out.
+        on_attacker: Told the name of each attacker that is done.
+    """
+    config = config or LeakageConfig()
+    target = Target.of(values, config.min_readers)
+    if target.labels is None:
+        return Leakage([], target.large, target.too_small, target.missing)
+    seed = int(rng.integers(2**31))
+    fold, kept = folds(target.labels, seed), vectors[target.kept].astype(np.float64)
+    scores = {}
+    for name in config.attackers:
+        scores[name] = out_of_fold(ATTACKERS[name], kept, target.labels, fold, seed)
+        on_attacker(name)
+    attacks = judge(scores, target.labels, fold, rng=rng, config=config)
+    return Leakage(attacks, target.large, target.too_small, target.missing)
+
+
+def judge(
+    scores: Mapping[str, Float[np.ndarray, "readers classes"]],
+    labels: Int[np.ndarray, " readers"],
+    fold: Int[np.ndarray, " readers"],
+    *,
+    rng: np.random.Generator,
+    config: LeakageConfig,
+) -> list[Attack]:
+    """AUC of each attacker's out-of-fold scores, with intervals that hold for all at once."""
+    measures = [_macro_auc(each, labels, fold) for each in scores.values()]
+    once = np.ones((1, len(labels)))
+    points = np.array([measure(once)[0] for measure in measures])
+    blocks = resamples(labels, rng=rng, num_samples=config.num_samples)
+    samples = np.concatenate([[measure(w) for measure in measures] for w in blocks], axis=1)
+    margin = _simultaneous_margin(samples, config.level)
+    low, high = np.clip(points - margin, 0, 1), np.clip(points + margin, 0, 1)
+    return [
+        Attack(name, *map(float, numbers))
+        for name, *numbers in zip(scores, points, low, high, strict=True)
+    ]
+
+
+def _macro_auc(
+    scores: Float[np.ndarray, "readers classes"],
+    labels: Int[np.ndarray, " readers"],
+    fold: Int[np.ndarray, " readers"],
+) -> Callable[[np.ndarray], Float[np.ndarray, " samples"]]:
+    """One class against the rest, averaged; of two classes one says it all."""
+    classes = range(scores.shape[1]) if scores.shape[1] > 2 else [1]
+    each = [PairwiseAuc(scores[:, number], labels == number, fold) for number in classes]
+    return lambda weights: np.mean([measure(weights) for measure in each], axis=0)
+
+
+def _simultaneous_margin(
+    samples: Float[np.ndarray, "attackers samples"], level: float
+) -> Float[np.ndarray, " attackers"]:
+    """Half widths such that all intervals hold at once in a share ``level`` of the resamples."""
+    spread = np.maximum(samples.std(axis=1), 1e-12)
+    deviation = np.abs(samples - samples.mean(axis=1, keepdims=True)) / spread[:, None]
+    return float(np.quantile(deviation.max(axis=0), level)) * spread

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from recsys.fairness.attackers import ATTACKERS, folds, out_of_fold
+from recsys.fairness.auc import PairwiseAuc
+from tests.fairness.vectors import genders, noise, with_linear_bit, with_xor
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+def _auc(name, vectors, values):
+    labels = (np.array(values) == "F").astype(int)
+    fold = folds(labels, seed=0)
+    scores = out_of_fold(ATTACKERS[name], vectors.astype(float), labels, fold, seed=0)
+    return PairwiseAuc(scores[:, 1], labels == 1, fold)(np.ones((1, len(labels))))[0]
+
+
+@pytest.mark.parametrize("name", ATTACKERS)
+def test_every_attacker_finds_a_linear_bit(name, rng):
+    values = genders(rng, 600)
+    assert _auc(name, with_linear_bit(noise(rng, 600), values), values) > 0.9
+
+
+@pytest.mark.parametrize("name", set(ATTACKERS) - {"logistic regression"})
+def test_every_attacker_but_the_linear_one_finds_an_exclusive_or(name, rng):
+    values = genders(rng, 600)
+    assert _auc(name, with_xor(noise(rng, 600), values, rng), values) > 0.9
+
+
+def test_a_linear_attacker_is_blind_to_an_exclusive_or(rng):
+    values = genders(rng, 2000)
+    vectors = with_xor(noise(rng, 2000), values, rng)
+    assert _auc("logistic regression", vectors, values) == pytest.approx(0.5, abs=0.05)
+
+
+def test_network_finds_an_exclusive_or_among_64_dimensions(rng):
+    values = genders(rng, 1000)
+    assert _auc("neural network", with_xor(noise(rng, 1000, 64), values, rng), values) > 0.9
+
+
+def test_many_readers_are_attacked_through_random_features(rng, monkeypatch):
+    monkeypatch.setattr("recsys.fairness.attackers.MAX_SVM_READERS", 100)
+    values = genders(rng, 1500)
+    assert _auc("RBF SVM", with_xor(noise(rng, 1500, 8), values, rng), values) > 0.9
+
+
+def test_folds_hold_every_class_evenly():
+    labels = np.repeat([0, 1], [50, 10])
+    fold = folds(labels, seed=3)
+    assert (np.bincount(fold, labels) == 2).all()
+    assert (np.bincount(fold) == 12).all()

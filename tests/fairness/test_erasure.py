@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from recsys.fairness.erasure import fit, one_hot
+from recsys.fairness.leakage import LeakageConfig, leakage
+from tests.fairness.vectors import genders, noise, with_linear_bit, with_xor
+
+LINEAR = LeakageConfig(attackers=("logistic regression",), num_samples=300)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+def _planted(rng, readers):
+    values = np.array(genders(rng, readers))
+    vectors = with_linear_bit(noise(rng, readers), values).astype(float)
+    return vectors @ np.linalg.qr(rng.standard_normal((16, 16)))[0], values
+
+
+def test_nothing_linear_is_left_on_the_readers_it_was_fitted_on(rng):
+    vectors, values = _planted(rng, 500)
+    erased = fit(vectors, one_hot(values)).apply(vectors)
+    centred = erased - erased.mean(axis=0)
+    np.testing.assert_allclose(centred.T @ one_hot(values), 0, atol=1e-8)
+
+
+def test_readers_it_never_saw_are_hidden_too(rng):
+    vectors, values = _planted(rng, 6000)
+    eraser = fit(vectors[:3000], one_hot(values[:3000]))
+    unseen, truth = vectors[3000:], list(values[3000:])
+    assert leakage(unseen, truth, rng=rng, config=LINEAR).best.auc > 0.9
+    best = leakage(eraser.apply(unseen), truth, rng=rng, config=LINEAR).best
+    assert best.leakage < 0.55
+
+
+def test_what_is_not_linear_stays(rng):
+    values = genders(rng)
+    vectors = with_xor(noise(rng), values, rng).astype(float)
+    erased = fit(vectors, one_hot(np.array(values))).apply(vectors)
+    config = LeakageConfig(attackers=("RBF SVM",), num_samples=50)
+    assert leakage(erased, values, rng=rng, config=config).best.auc > 0.9
+
+
+def test_rank_lost_is_that_of_the_concepts(rng):
+    vectors, values = _planted(rng, 500)
+    assert np.linalg.matrix_rank(fit(vectors, one_hot(values)).projection) == 1
+    ages = rng.integers(3, size=500)
+    both = np.concatenate([one_hot(values), one_hot(ages)], axis=1)
+    assert np.linalg.matrix_rank(fit(vectors, both).projection) == 3
+
+
+def test_no_smaller_change_does_it(rng):
+    """Least squares in the vectors' own metric: the plain projection changes more."""
+    vectors, values = _planted(rng, 800)
+    eraser = fit(vectors, one_hot(values))
+    shift = vectors[values == "F"].mean(axis=0) - vectors[values == "M"].mean(axis=0)
+    shift /= np.linalg.norm(shift)
+    plain = (vectors - vectors.mean(axis=0)) @ shift
+    change = np.square(vectors - eraser.apply(vectors)).sum()
+    assert change <= np.square(plain).sum() * (1 + 1e-9)
+
+
+def test_constant_dimensions_are_harmless(rng):
+    vectors, values = _planted(rng, 300)
+    vectors[:, 0] = 7.0
+    erased = fit(vectors, one_hot(values)).apply(vectors)
+    assert np.isfinite(erased).all()
+    np.testing.assert_allclose(erased[:, 0], 7.0)
+
+
+def test_erasing_twice_changes_nothing_more(rng):
+    vectors, values = _planted(rng, 300)
+    eraser = fit(vectors, one_hot(values))
+    once = eraser.apply(vectors)
+    np.testing.assert_allclose(eraser.apply(once), once, atol=1e-8)

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from recsys.fairness.groups import NOT_STATED, Sample, describe, groups_of
+
+
+def _sample(mean, readers=100, spread=0.01):
+    means = mean + spread * np.linspace(-1, 1, 201)
+    return Sample(readers, mean, means)
+
+
+def test_intersections_are_groups_too():
+    groups = groups_of({"gender": ["F", None], "age": ["18", "65"]})
+    assert groups["gender"] == ["F", NOT_STATED]
+    assert groups["gender × age"] == ["F × 18", f"{NOT_STATED} × 65"]
+
+
+def test_gap_is_best_over_worst():
+    _, gap = describe({"F": _sample(0.2), "M": _sample(0.4), "X": _sample(0.3)}, min_readers=30)
+    assert (gap.best, gap.worst) == ("M", "F")
+    assert gap.difference == pytest.approx(0.2)
+    assert gap.ratio == pytest.approx(0.5)
+    assert gap.low <= gap.difference <= gap.high
+
+
+def test_group_of_five_is_insufficient_data():
+    groups, gap = describe({"F": _sample(0.9, readers=5), "M": _sample(0.4)}, min_readers=30)
+    small = next(group for group in groups if group.name == "F")
+    assert not small.sufficient
+    assert (small.mean, small.low, small.high) == (None, None, None)
+    assert gap is None
+
+
+def test_those_who_do_not_state_it_are_measured_but_no_side_of_the_gap():
+    groups, gap = describe(
+        {"F": _sample(0.2), "M": _sample(0.3), NOT_STATED: _sample(0.9)}, min_readers=30
+    )
+    assert all(group.sufficient for group in groups)
+    assert gap.best == "M"
+
+
+def test_interval_holds_the_share_that_was_asked_for():
+    groups, _ = describe({"F": _sample(0.5, spread=1.0)}, min_readers=1, level=0.9)
+    assert groups[0].low == pytest.approx(0.5 - 0.9)
+    assert groups[0].high == pytest.approx(0.5 + 0.9)
+
+
+def test_nothing_measured_is_insufficient_data():
+    groups, _ = describe({"F": Sample(50, np.nan, np.full(10, np.nan))}, min_readers=30)
+    assert not groups[0].sufficient
