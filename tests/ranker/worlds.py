@@ -1,6 +1,6 @@
 """Small published models for the tests of this folder, and for whoever serves one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import torch
@@ -45,7 +45,9 @@ def bundle(*, num_news=6, num_readers=3, dim=4, seed=0):
         offsets=np.arange(num_readers + 1, dtype=np.int64) * 2,
     )
     weights = save(encoder(dim, seed).state_dict())
-    return Bundle(manifest(news, weights, num_readers=num_readers), news, readers, weights)
+    made = {"created_at": NOW + timedelta(days=seed)}
+    description = manifest(news, weights, num_readers=num_readers).model_copy(update=made)
+    return Bundle(description, news, readers, weights)
 
 
 def manifest(news, weights, *, num_readers=0, max_history=5):

@@ -1,0 +1,162 @@
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from pipelines.cli import run
+from recsys.ranker.bundle import Catalogue, Manifest, save
+from recsys.ranker.query import Query
+from recsys.ranker.ranker import Ranker
+from recsys.store.connect import open_store
+from tests.ranker import worlds
+
+
+@contextmanager
+def opened(url):
+    store = open_store(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def url(tmp_path):
+    """A store that stays open for the whole test, so that each command joins its server."""
+    url = f"embedded://{tmp_path}/store"
+    with opened(url):
+        yield url
+
+
+@pytest.fixture
+def trained(tmp_path):
+    save(worlds.bundle(), tmp_path / "run" / "bundle")
+    return tmp_path / "run"
+
+
+def audited(run, verdict, **more):
+    (run / "audit.json").write_text(json.dumps({"verdict": verdict} | more))
+
+
+def publish(run_folder, url, *options):
+    return run(["publish", str(run_folder), "--redis", url, *options])
+
+
+def test_what_is_published_can_be_ranked_with(trained, url):
+    bundle = worlds.bundle()
+    assert publish(trained, url) == 0
+    with opened(url) as store:
+        version = store.live()
+        meta, news = store.meta(version), Catalogue.from_bytes(store.news(version))
+        ranker = Ranker.load(
+            news, Manifest.model_validate_json(meta.manifest), store.encoder(version)
+        )
+        vector = store.vectors(meta, ["u1"])["u1"][0]
+        clicked = store.histories(["u1"])["u1"]
+    np.testing.assert_array_equal(vector, bundle.readers.vectors[1])
+    assert clicked == [f"n{row}" for row in bundle.readers.clicks[2:4]]
+    slate = ranker.rank([Query(vector, 3)], np.random.default_rng(0))[0]
+    scores = bundle.catalogue.vectors.astype(float) @ vector.astype(float)
+    np.testing.assert_array_equal(slate.rows, np.argsort(-scores)[:3])
+
+
+def test_json_is_one_object_with_counts(trained, url, capsys):
+    audited(trained, "pass")
+    assert publish(trained, url, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    digest = worlds.bundle().manifest.model_hash
+    assert report["version"] == f"20260501T030000-{digest}"
+    assert (report["news"], report["readers"]) == (6, 3)
+    assert (report["live"], report["audit_verdict"], report["pruned"]) == (True, "pass", [])
+    assert report["bytes"] > 0
+
+
+def test_publishing_a_run_again_replaces_its_version(trained, url):
+    assert publish(trained, url) == publish(trained, url) == 0
+    with opened(url) as store:
+        assert len(store.versions()) == 1
+
+
+def test_a_run_without_audit_is_published_with_a_warning(trained, url, capsys):
+    assert publish(trained, url) == 0
+    assert "was not audited" in capsys.readouterr().err
+
+
+def test_an_audit_can_be_required(trained, url, capsys):
+    assert publish(trained, url, "--require-audit") == 3
+    assert "there is no audit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verdict", ["fail", "insufficient"])
+def test_a_run_that_did_not_pass_is_refused_and_the_live_version_stays(tmp_path, url, verdict):
+    save(worlds.bundle(seed=0), tmp_path / "old" / "bundle")
+    save(worlds.bundle(seed=1), tmp_path / "new" / "bundle")
+    audited(tmp_path / "new", verdict)
+    assert publish(tmp_path / "old", url) == 0
+    assert publish(tmp_path / "new", url) == 3
+    with opened(url) as store:
+        assert [meta.version for meta in store.versions()] == [store.live()]
+        assert store.live().endswith(worlds.bundle(seed=0).manifest.model_hash)
+
+
+def test_force_publishes_all_the_same_and_the_verdict_is_kept(trained, url):
+    audited(trained, "fail")
+    assert publish(trained, url, "--force") == 0
+    with opened(url) as store:
+        assert store.meta(store.live()).audit_verdict == "fail"
+
+
+def test_the_audit_of_another_model_is_no_pass(trained, url, capsys):
+    audited(trained, "pass", model_hash="00000000")
+    assert publish(trained, url) == 3
+    assert "is of model 00000000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"verdict": "maybe"}'])
+def test_an_audit_that_cannot_be_read_is_named(trained, url, text, capsys):
+    (trained / "audit.json").write_text(text)
+    assert publish(trained, url) == 2
+    assert "audit.json: " in capsys.readouterr().err
+
+
+def test_no_activate_leaves_the_live_version(tmp_path, url):
+    save(worlds.bundle(seed=0), tmp_path / "old" / "bundle")
+    save(worlds.bundle(seed=1), tmp_path / "new" / "bundle")
+    assert publish(tmp_path / "old", url) == publish(tmp_path / "new", url, "--no-activate") == 0
+    with opened(url) as store:
+        assert store.live().endswith(worlds.bundle(seed=0).manifest.model_hash)
+        assert len(store.versions()) == 2
+
+
+def test_older_versions_are_deleted(tmp_path, url, capsys):
+    for seed in range(3):
+        save(worlds.bundle(seed=seed), tmp_path / f"{seed}" / "bundle")
+        assert publish(tmp_path / f"{seed}", url, "--keep", "1", "--json") == 0
+    with opened(url) as store:
+        assert [meta.version for meta in store.versions()] == [store.live()]
+
+
+# -- bad input
+
+
+def test_a_run_without_bundle_is_named_in_one_line(tmp_path, url, capsys):
+    assert publish(tmp_path / "nowhere", url) == 2
+    message = capsys.readouterr().err.strip()
+    assert "nowhere/bundle/manifest.json: No such file" in message
+    assert len(message.splitlines()) == 1
+
+
+def test_an_unreachable_store_is_named_in_one_line(trained, capsys):
+    audited(trained, "pass")
+    assert publish(trained, "redis://127.0.0.1:1") == 2
+    message = capsys.readouterr().err.strip()
+    assert message.startswith("recsys: redis://127.0.0.1:1: ")
+    assert len(message.splitlines()) == 1
+
+
+def test_a_damaged_bundle_leaves_the_store_as_it_was(trained, url):
+    (trained / "bundle" / "encoder.safetensors").write_bytes(b"nothing")
+    assert publish(trained, url) == 2
+    with opened(url) as store:
+        assert store.versions() == []
