@@ -11,7 +11,7 @@ from recsys.data.prefetch import prefetch
 from recsys.data.raw import RawFolder
 from recsys.data.sources import adressa, ebnerd, mind, movielens
 from recsys.data.writer import DatasetWriter
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, DataError
 
 SOURCES = {
     "adressa": adressa.read,
@@ -29,12 +29,15 @@ def main(
     skip_bad_rows: Annotated[
         bool,
         typer.Option(
+            "--skip-bad-rows",
             help="Leave bad rows out and count them in OUT/rejected.json; otherwise the first "
-            "one ends the command."
+            "one ends the command.",
         ),
     ] = False,
-    force: Annotated[bool, typer.Option(help="Replace a dataset that is already there.")] = False,
-    json: Annotated[bool, typer.Option(help="Print one JSON object on stdout.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the dataset that is there.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Turn a raw log into a canonical dataset.
 
@@ -47,8 +50,8 @@ def main(
     dataset = ingest(source, raw, out, skip_bad_rows=skip_bad_rows, replace=force)
     counts, dropped = dataset.info.counts, dataset.info.dropped
     if json:
-        result = {"dataset": str(out), "source": source, "dropped": dropped}
-        emit(result | counts.model_dump())
+        about = {"dataset": str(out), "source": source, "dropped": dropped}
+        emit({**counts.model_dump(), **about, "attributes": dataset.info.attributes})
         return
     err.print(f"{out}: {counts.slates:,} slates, {counts.impressions:,} impressions, ", end="")
     err.print(f"{counts.clicks:,} clicks; {sum(dropped.values()):,} rows left out")
@@ -67,11 +70,17 @@ def ingest(
     writer = DatasetWriter(out, source, replace=replace, bad_rows=folder.bad_rows)
     with writer, progress() as bar:
         task = bar.add_task(f"reading {source}, MB", total=None)
+        empty = True
         for name, table in prefetch(SOURCES[source](folder)):
             writer.add(name, table)
+            empty = empty and name != "impressions"
             bar.update(
                 task,
                 completed=round(folder.read_bytes / MEGABYTE),
                 total=round(folder.total_bytes / MEGABYTE),
             )
+        if empty:
+            dropped = sum(folder.bad_rows.counts().values())
+            message = f"the log is empty: expected an impression, and {dropped} rows were left out"
+            raise DataError.at(raw, message)
     return Dataset.open(out)

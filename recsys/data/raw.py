@@ -14,7 +14,7 @@ from recsys.data.bad_rows import BadRows
 from recsys.data.rows import Rows
 from recsys.errors import DataError
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 BATCH_ROWS = 1 << 15
 """Rows of a Parquet file read at a time."""
 
@@ -120,8 +120,8 @@ class RawFolder:
         first = 1
         with path.open("rb") as file:
             for block in _blocks(file, self._block_bytes):
-                table, bad = _parsed(block, parse)
                 lines = np.arange(first, first + block.count(b"\n"))
+                table, bad = _parsed(block, len(lines), parse)
                 for index, text in bad.items():
                     self._reject(path, first + index, text, expected, encoding)
                 good = np.delete(lines, list(bad))
@@ -145,25 +145,17 @@ class RawFolder:
 
 def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
     """Cut a file into blocks of whole lines, each ending with a newline."""
-    rest = b""
     while block := file.read(size):
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield rest + memoryview(block)[:cut]
-            rest = block[cut:]
-        else:
-            rest += block
-    if rest:
-        yield rest + b"\n"
+        block += file.readline()
+        yield block if block.endswith(b"\n") else block + b"\n"
 
 
-def _parsed(block: bytes, parse: Parse) -> tuple[pa.Table | None, dict[int, bytes]]:
+def _parsed(block: bytes, num_lines: int, parse: Parse) -> tuple[pa.Table | None, dict[int, bytes]]:
     """Parse whole lines; where that fails, halve them until the bad ones stand alone.
 
     Returns:
         The good rows, if there are any, and the bad lines by their place in the block.
     """
-    num_lines = block.count(b"\n")
     try:
         table = parse(block)
         if table.num_rows == num_lines:
@@ -174,8 +166,8 @@ def _parsed(block: bytes, parse: Parse) -> tuple[pa.Table | None, dict[int, byte
         return None, {0: block.rstrip(b"\r\n")}
     lines = [line + b"\n" for line in block.split(b"\n")[:-1]]
     half = num_lines // 2
-    left, bad = _parsed(b"".join(lines[:half]), parse)
-    right, more = _parsed(b"".join(lines[half:]), parse)
+    left, bad = _parsed(b"".join(lines[:half]), half, parse)
+    right, more = _parsed(b"".join(lines[half:]), num_lines - half, parse)
     bad |= {half + index: text for index, text in more.items()}
     tables = [table for table in (left, right) if table is not None]
     return (pa.concat_tables(tables) if tables else None), bad
@@ -185,9 +177,7 @@ def _delimited_parser(columns: Sequence[str], delimiter: str, encoding: str) -> 
     # Arrow wants one character between fields: a longer delimiter becomes a control character
     # that no text has.
     mark = delimiter if len(delimiter) == 1 else "\x1f"
-    parsing = pyarrow.csv.ParseOptions(
-        delimiter=mark, quote_char=False, double_quote=False, ignore_empty_lines=False
-    )
+    parsing = pyarrow.csv.ParseOptions(delimiter=mark, quote_char=False, double_quote=False)
     text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()))
 
     def parse(block: bytes) -> pa.Table:

@@ -14,7 +14,8 @@ def any_in_slate(
 ) -> Bool[np.ndarray, " slates"]:
     """Say which slates have a row that is true."""
     found = np.zeros(len(lengths), dtype=bool)
-    found[slate_of(lengths)[rows]] = True
+    if rows.any():
+        found[slate_of(lengths)[rows]] = True
     return found
 
 
@@ -26,8 +27,10 @@ def has_repeats(
     if not len(codes):
         return found
     span = int(codes.max()) + 1
-    keys = np.sort(
-        slate_of(lengths) * span + codes
-    )  # sorting beats hashing: keys are near in place
+    kind = np.dtype("int32" if len(lengths) * span < 2**31 else "int64")
+    keys = slate_of(lengths).astype(kind)
+    keys *= span
+    keys += codes.astype(kind)
+    keys.sort()  # quicker than hashing: sorted by slate already
     found[keys[1:][keys[1:] == keys[:-1]] // span] = True
     return found

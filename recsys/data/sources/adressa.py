@@ -64,12 +64,13 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
 
 
 def _checked(rows: Rows, seen: Seen) -> Rows:
-    rows = rows.present("eventId", "time").unique("eventId", seen).filled("userId")
+    rows = rows.present("eventId", "time").filled("userId")
     time = rows["time"]
     good = pc.and_(pc.greater_equal(time, 0), pc.less_equal(time, _MAX_TIME))
     rows = rows.demand(good, "time: seconds since 1970", "time")
     active = pc.fill_null(pc.greater_equal(rows["activeTime"], 0), True)
-    return rows.demand(active, "activeTime: at least 0 or nothing", "activeTime")
+    rows = rows.demand(active, "activeTime: at least 0 or nothing", "activeTime")
+    return rows.unique("eventId", seen)
 
 
 def _on_news(rows: Rows) -> Rows:

@@ -39,8 +39,8 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
     readers: list[pa.Table] = []
     seen = Seen()
     for rows in raw.parquet("behaviors.parquet", _BEHAVIORS):
-        rows = rows.present(*_REQUIRED).unique("impression_id", seen)
-        rows = _demand_slates(_demand_ranges(rows))
+        rows = _demand_slates(_demand_ranges(rows.present(*_REQUIRED)))
+        rows = rows.unique("impression_id", seen)
         if len(rows):
             readers.append(rows.table.select(["user_id", "gender", "age"]))
             yield "impressions", _impressions(rows)
@@ -109,11 +109,12 @@ def _histories(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
     """Read what each reader had clicked before the split; it is known at the last of its times."""
     seen = Seen()
     for rows in raw.parquet("history.parquet", _HISTORY):
-        rows = rows.present(*_HISTORY).unique("user_id", seen)
-        lengths, _ = _lists(rows["article_id_fixed"])
+        rows = rows.present(*_HISTORY)
+        num_news, _ = _lists(rows["article_id_fixed"])
         num_times, _ = _lists(rows["impression_time_fixed"])
-        rows = rows.demand(lengths == num_times, "a time for each news", "user_id")
-        rows = rows.demand(_lists(rows["article_id_fixed"])[0] > 0, "some history", "user_id")
+        good = (num_news == num_times) & (num_news > 0)
+        rows = rows.demand(good, "some history, a time for each news", "user_id")
+        rows = rows.unique("user_id", seen)
         lengths, news = _lists(rows["article_id_fixed"])
         _, times = _lists(rows["impression_time_fixed"])
         order = np.lexsort((times, slate_of(lengths)))

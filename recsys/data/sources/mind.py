@@ -8,11 +8,12 @@ as UTC. ``embedding`` is the mean of the vectors of the entities in title and ab
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64
 
 from recsys.data.prefetch import prefetch
 from recsys.data.raw import RawFolder
@@ -40,12 +41,27 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
     yield from _news(raw, vectors)
     seen = Seen()
     for rows in prefetch(raw.delimited("behaviors.tsv", _BEHAVIORS, "\t")):
-        rows = rows.integers("slate_id", 0, _MAX_ID).unique("slate_id", seen).filled("user_id")
+        rows = rows.integers("slate_id", 0, _MAX_ID).filled("user_id")
         rows = rows.times("time", "%m/%d/%Y %I:%M:%S %p", "11/15/2019 10:22:32 AM")
-        yield from _behaviors(rows)
+        slates = _slates(rows)
+        fresh = slates.rows.unique("slate_id", seen)
+        slates = slates if fresh is slates.rows else _slates(fresh)
+        if len(fresh):
+            yield "impressions", _impressions(slates)
+            yield "histories", _histories(slates)
 
 
-def _behaviors(rows: Rows) -> Iterator[tuple[str, pa.Table]]:
+@dataclass(frozen=True)
+class _Slates:
+    rows: Rows
+    history: pa.ListArray
+    lengths: Int64[np.ndarray, " slates"]
+    news: pa.DictionaryArray
+    clicked: Bool[np.ndarray, " impressions"]
+
+
+def _slates(rows: Rows) -> _Slates:
+    """Take histories and slates apart; where a row is bad, the others are read again."""
     history = pc.split_pattern(rows["history"].combine_chunks(), " ")
     shown = pc.split_pattern(rows["shown"].combine_chunks(), " ")
     lengths = _lengths(shown)
@@ -55,18 +71,11 @@ def _behaviors(rows: Rows) -> Iterator[tuple[str, pa.Table]]:
         distinct = ~has_repeats(news.indices.to_numpy(), lengths)
         ok = distinct & ~any_in_slate(~well_formed, lengths)
         good = rows.demand(ok, "shown: distinct news ids, each with -0 or -1", "shown")
-    if good is not rows:
-        yield from _behaviors(good)  # the few bad rows are gone: read the rest again
-        return
-    if len(rows):
-        yield "impressions", _impressions(rows, lengths, news, clicked)
-        yield "histories", _histories(rows, history)
+    return _Slates(rows, history, lengths, news, clicked) if good is rows else _slates(good)
 
 
-def _impressions(
-    rows: Rows, lengths: np.ndarray, news: pa.DictionaryArray, clicked: np.ndarray
-) -> pa.Table:
-    slate = slate_of(lengths)
+def _impressions(slates: _Slates) -> pa.Table:
+    rows, slate = slates.rows, slate_of(slates.lengths)
     users = rows["user_id"].combine_chunks().dictionary_encode()
     times = rows["time"].combine_chunks().cast(pa.int64()).to_numpy()
     return pa.table(
@@ -76,15 +85,16 @@ def _impressions(
                 users.indices.to_numpy()[slate], users.dictionary
             ),
             "time": pa.array(times[slate]).cast(rows["time"].type),
-            "news_id": news,
+            "news_id": slates.news,
             "position": np.zeros(len(slate), np.int16),
-            "clicked": clicked,
+            "clicked": slates.clicked,
         }
     )
 
 
-def _histories(rows: Rows, history: pa.ListArray) -> pa.Table:
-    table = pa.table({"user_id": rows["user_id"], "time": rows["time"], "history": history})
+def _histories(slates: _Slates) -> pa.Table:
+    rows = slates.rows
+    table = pa.table({"user_id": rows["user_id"], "time": rows["time"], "history": slates.history})
     return table.filter(pc.not_equal(rows["history"], ""))
 
 

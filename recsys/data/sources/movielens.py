@@ -45,21 +45,17 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
         yield "news", table
     for table in layout.attributes(raw):
         yield "attributes", table
-    ratings = [_checked(rows) for rows in _unique(layout.ratings(raw))]
+    seen = Seen()
+    ratings = [_checked(rows, seen).table for rows in layout.ratings(raw)]
     if ratings:
         yield "impressions", _slates(pa.concat_tables(ratings))
 
 
-def _unique(blocks: Iterator[Rows]) -> Iterator[Rows]:
-    seen = Seen()
-    for rows in blocks:
-        rows = rows.integers("user", 1, _MAX_ID).integers("film", 1, _MAX_ID)
-        pair = (rows["user"].to_numpy() << 31) + rows["film"].to_numpy()
-        yield rows.demand(~seen.add(pair), "one rating of a film by a user", "film")
-
-
-def _checked(rows: Rows) -> pa.Table:
-    return rows.integers("rating", 1, 5).integers("time", 0, _MAX_TIME).table
+def _checked(rows: Rows, seen: Seen) -> Rows:
+    rows = rows.integers("user", 1, _MAX_ID).integers("film", 1, _MAX_ID)
+    rows = rows.integers("rating", 1, 5).integers("time", 0, _MAX_TIME)
+    pair = (rows["user"].to_numpy() << 31) + rows["film"].to_numpy()
+    return rows.demand(~seen.add(pair), "one rating of a film by a user", "film")
 
 
 def _slates(ratings: pa.Table) -> pa.Table:

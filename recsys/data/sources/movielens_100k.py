@@ -31,9 +31,9 @@ def news(raw: RawFolder) -> Iterator[pa.Table]:
     columns = ("film", "title", "released", "video", "url", *_GENRES)
     seen = Seen()
     for rows in raw.delimited("u.item", columns, "|", encoding=raw.encoding("u.item")):
-        rows = rows.filled("film").unique("film", seen)
         for genre in _GENRES:
             rows = rows.integers(genre, 0, 1)
+        rows = rows.filled("film").unique("film", seen)
         first, second = _genres(rows)
         released = pc.strptime(rows["released"], "%d-%b-%Y", "us", error_is_null=True)
         yield pa.table(

@@ -15,9 +15,9 @@ _MAX_AGE = 120
 
 def checked(rows: Rows, seen: Seen) -> Rows:
     """Demand a user once, an age, and a gender of M or F."""
-    rows = rows.filled("user").unique("user", seen).integers("age", 1, _MAX_AGE)
+    rows = rows.filled("user").integers("age", 1, _MAX_AGE)
     gender = pc.is_in(rows["gender"], pa.array(["M", "F"]))
-    return rows.demand(gender, "gender: M or F", "gender")
+    return rows.demand(gender, "gender: M or F", "gender").unique("user", seen)
 
 
 def table(rows: Rows, occupation: pa.Array | pa.ChunkedArray) -> pa.Table:
