@@ -120,8 +120,8 @@ def _write_news(path: Path) -> None:
 
 def _write_behaviors(path: Path, num_slates: int, rng: np.random.Generator) -> None:
     """Write slates whose news are drawn by Zipf's law of exponent 1."""
-    popularity = 1 / np.arange(1, NUM_NEWS + 1)
-    popularity /= popularity.sum()
+    popularity = np.cumsum(1 / np.arange(1, NUM_NEWS + 1))
+    popularity /= popularity[-1]
     names = rng.permutation(NUM_NEWS)
     tails = [_tail(names, popularity, rng) for _ in range(min(BLOCK, num_slates))]
     num_readers = max(1, int(num_slates * NUM_READERS_PER_SLATE))
@@ -137,8 +137,9 @@ def _write_behaviors(path: Path, num_slates: int, rng: np.random.Generator) -> N
 
 def _tail(names: np.ndarray, popularity: np.ndarray, rng: np.random.Generator) -> str:
     """Return time, history and shown news of one slate."""
-    history = names[rng.choice(NUM_NEWS, CLICKED, p=popularity)]
-    shown = names[rng.choice(NUM_NEWS, SHOWN, replace=False, p=popularity)]
+    history = names[np.searchsorted(popularity, rng.random(CLICKED))]
+    drawn = names[np.searchsorted(popularity, rng.random(20 * SHOWN))].tolist()
+    shown = list(dict.fromkeys(drawn))[:SHOWN]  # no news twice
     day, hour = rng.integers(9, 16), rng.integers(1, 13)
     clicks = " ".join(f"N{news}" for news in history)
     pairs = " ".join(f"N{news}-{int(i == 0)}" for i, news in enumerate(shown))

@@ -95,6 +95,7 @@ class Census:
         )
 
     def _add_news(self, table: pa.Table) -> None:
+        _not_empty("news", "news_id", table["news_id"])
         text = pc.greater(pc.binary_length(table["title"]), 0)
         self._news.append(pa.table({"news_id": table["news_id"], "has_text": text}))
 
@@ -111,6 +112,8 @@ class Census:
         self._note_times(table["time"])
         self._clicks += pc.sum(table["clicked"]).as_py()
         readers, news = _codes(table["user_id"]), _codes(table["news_id"])
+        _not_empty("impressions", "user_id", readers.dictionary)
+        _not_empty("impressions", "news_id", news.dictionary)
         self._check_slates(table, _ints(readers.indices), _ints(news.indices))
         self._readers.add(readers)
         self._shown.add(news)
@@ -166,6 +169,11 @@ def _in_range(table: pa.Table) -> None:
     if pc.any(bad).as_py():
         found = table["dwell_seconds"].filter(bad)[0]
         raise DataError(f"impressions: dwell_seconds: expected at least 0, found {found}")
+
+
+def _not_empty(name: str, key: str, ids: pa.Array | pa.ChunkedArray) -> None:
+    if pc.any(pc.equal(pc.binary_length(ids), 0)).as_py():
+        raise DataError(f"{name}: {key}: expected an id, found an empty text")
 
 
 def _refuse(slates: np.ndarray, bad: Bool[np.ndarray, " rows"], what: str) -> None:

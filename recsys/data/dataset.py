@@ -8,6 +8,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -150,11 +151,11 @@ class Dataset:
 def whole_slates(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Move the last slate of each table, which may go on, to the head of the next."""
     held: pa.Table | None = None
-    for table in tables:
+    for table in (table for table in tables if table.num_rows):
         table = table if held is None else pa.concat_tables([held, table])
         slates = table["slate_id"].to_numpy()
-        start = int((slates != slates[-1]).nonzero()[0][-1:].sum() + 1) if len(slates) else 0
-        start = 0 if slates[0] == slates[-1] else start
+        others = np.flatnonzero(slates != slates[-1])
+        start = int(others[-1]) + 1 if len(others) else 0
         if start:
             yield table.slice(0, start)
         held = table.slice(start)

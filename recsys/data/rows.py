@@ -94,13 +94,13 @@ class Rows:
 
 
 def nth(lists: pa.ChunkedArray, n: int) -> pa.ChunkedArray:
-    """Return the value at ``n`` of each list, null where it is shorter or its text is empty."""
-    value = pc.list_element(pc.list_slice(lists, n, n + 1, return_fixed_size_list=True), 0)
-    return (
-        pc.if_else(pc.equal(value, ""), None, value)
-        if lists.type.value_type == pa.string()
-        else value
-    )
+    """Return the value at ``n`` of each list, null where the list is shorter."""
+    return pc.list_element(pc.list_slice(lists, n, n + 1, return_fixed_size_list=True), 0)
+
+
+def known(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of text with null where it is empty."""
+    return pc.if_else(pc.equal(text, ""), None, text)
 
 
 def _mask(good: Column | np.ndarray) -> np.ndarray:

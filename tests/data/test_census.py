@@ -58,6 +58,8 @@ def test_ratings_alone_are_a_dataset():
             [shown((1, "u", "a", True), (2, "u", "b", True), (1, "u", "c", True))],
             "slate_id 1 comes twice",
         ),
+        ([shown((1, "", "a", True))], "user_id: expected an id"),
+        ([shown((1, "u", "", True))], "news_id: expected an id"),
         ([shown((7, "u", "a", True), (7, "u", "a", False))], "slate_id 7 has a news twice"),
         ([shown((7, "u", "a", True), (7, "v", "b", False))], "slate_id 7 has more than one user"),
         (

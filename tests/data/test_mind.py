@@ -47,6 +47,7 @@ def test_news_keep_their_words(split):
     news = tables(mind.read, split)[0]["news"]
     assert news["title"].tolist() == ['A "quoted" title', ""]
     assert news["subcategory"].tolist() == ["world", "golf"]
+    assert news["abstract"].isna().tolist() == [False, True]
     assert "embedding" not in news
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from recsys.data.bad_rows import BadRows
-from recsys.data.rows import Rows, nth
+from recsys.data.rows import Rows, known, nth
 from recsys.data.tally import Seen
 from recsys.errors import DataError
 
@@ -61,6 +61,10 @@ def test_empty_and_null_are_not_filled():
 
 
 def test_nth_of_a_shorter_list_is_null():
-    lists = pa.chunked_array([pa.array([["a", "b"], ["c"], [], [""]])])
-    assert nth(lists, 0).to_pylist() == ["a", "c", None, None]
-    assert nth(lists, 1).to_pylist() == ["b", None, None, None]
+    lists = pa.chunked_array([pa.array([["a", "b"], ["c"], []])])
+    assert nth(lists, 0).to_pylist() == ["a", "c", None]
+    assert nth(lists, 1).to_pylist() == ["b", None, None]
+
+
+def test_empty_text_is_not_known():
+    assert known(pa.array(["a", "", None])).to_pylist() == ["a", None, None]

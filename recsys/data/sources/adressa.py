@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.raw import RawFolder
-from recsys.data.rows import Rows, nth
+from recsys.data.rows import Rows, known, nth
 from recsys.data.schema import TIME
 from recsys.data.tally import Seen
 from recsys.errors import DataError
@@ -113,8 +113,8 @@ def _news(events: pa.Table) -> pa.Table:
         {
             "news_id": events["id"],
             "title": pc.fill_null(events["title"], ""),
-            "category": nth(categories, 0),
-            "subcategory": nth(categories, 1),
+            "category": known(nth(categories, 0)),
+            "subcategory": known(nth(categories, 1)),
             "published_at": published.cast(TIME),
         }
     )

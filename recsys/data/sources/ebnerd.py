@@ -42,7 +42,7 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
         rows = _demand_slates(_demand_ranges(rows.present(*_REQUIRED)))
         rows = rows.unique("impression_id", seen)
         if len(rows):
-            readers.append(rows.table.select(["user_id", "gender", "age"]))
+            readers.append(_known(rows.table))
             yield "impressions", _impressions(rows)
     if readers:
         yield "attributes", _attributes(pa.concat_tables(readers))
@@ -90,16 +90,21 @@ def _impressions(rows: Rows) -> pa.Table:
     )
 
 
+def _known(readers: pa.Table) -> pa.Table:
+    """Keep what is known of each reader; where rows disagree, the larger value."""
+    largest = readers.group_by("user_id").aggregate([("gender", "max"), ("age", "max")])
+    return largest.rename_columns({"gender_max": "gender", "age_max": "age"})
+
+
 def _attributes(readers: pa.Table) -> pa.Table:
-    """Keep what is known of each reader; where slates disagree, the larger value."""
-    known = readers.group_by("user_id").aggregate([("gender", "max"), ("age", "max")])
-    age = known["age_max"].cast(pa.int64())
+    known = _known(readers)
+    age = known["age"].cast(pa.int64())
     decade = pc.multiply(pc.divide(age, 10), 10).cast(pa.string())
     last = pc.add(pc.multiply(pc.divide(age, 10), 10), 9).cast(pa.string())
     return pa.table(
         {
             "user_id": known["user_id"].cast(pa.string()),
-            "gender": pc.if_else(pc.equal(known["gender_max"], 0), "M", "F"),
+            "gender": pc.if_else(pc.equal(known["gender"], 0), "M", "F"),
             "age": pc.binary_join_element_wise(decade, last, "-"),
         }
     )

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Int64
 
 from recsys.data.prefetch import prefetch
 from recsys.data.raw import RawFolder
-from recsys.data.rows import Rows
+from recsys.data.rows import Rows, known
 from recsys.data.slates import any_in_slate, has_repeats, slate_of
 from recsys.data.sources.mind_entities import EntityVectors
 from recsys.data.tally import Seen
@@ -127,7 +127,9 @@ def _news(raw: RawFolder, vectors: EntityVectors | None) -> Iterator[tuple[str, 
     seen = Seen()
     for rows in raw.delimited("news.tsv", _NEWS, "\t"):
         rows = rows.filled("news_id").unique("news_id", seen)
-        table = rows.table.select(["news_id", "title", "abstract", "category", "subcategory"])
+        table = rows.table.select(["news_id", "title"])
+        for column in ("abstract", "category", "subcategory"):
+            table = table.append_column(column, known(rows[column]))
         if vectors:
             embedding = vectors.mean(rows["title_entities"], rows["abstract_entities"])
             table = table.append_column("embedding", embedding)

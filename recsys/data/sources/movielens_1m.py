@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.raw import RawFolder
-from recsys.data.rows import Rows, nth
+from recsys.data.rows import Rows, known, nth
 from recsys.data.sources import movielens_readers
 from recsys.data.tally import Seen
 from recsys.errors import DataError
@@ -46,8 +46,8 @@ def news(raw: RawFolder) -> Iterator[pa.Table]:
             {
                 "news_id": rows["film"],
                 "title": rows["title"],
-                "category": nth(genres, 0),
-                "subcategory": nth(genres, 1),
+                "category": known(nth(genres, 0)),
+                "subcategory": known(nth(genres, 1)),
             }
         )
 
