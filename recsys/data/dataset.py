@@ -122,7 +122,7 @@ class Dataset:
     def iter_impressions(
         self, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS
     ) -> Iterator[pa.Table]:
-        """Stream impressions in tables of whole slates.
+        """Stream impressions in tables of whole slates, ids as codes into their distinct values.
 
         Args:
             columns: Which columns; all by default.

@@ -8,9 +8,14 @@ COMPACT_ROWS = 1 << 20
 
 
 class Tally:
-    """How often each string was met."""
+    """How often each string was met.
 
-    def __init__(self) -> None:
+    Args:
+        compact_rows: How many counts of single columns are held before they are added up.
+    """
+
+    def __init__(self, compact_rows: int = COMPACT_ROWS) -> None:
+        self._compact_rows = compact_rows
         self._parts: list[pa.Table] = []
         self._pending = 0
 
@@ -20,7 +25,7 @@ class Tally:
         counts = np.bincount(codes, minlength=len(column.dictionary))
         self._parts.append(pa.table({"id": column.dictionary, "count": counts}))
         self._pending += len(counts)
-        if self._pending > COMPACT_ROWS:
+        if self._pending > self._compact_rows:
             self._compact()
 
     def counts(self) -> pa.Table:

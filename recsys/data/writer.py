@@ -81,8 +81,11 @@ class DatasetWriter:
         self._file(name, table.schema).write_table(table, row_group_size=MAX_ROW_GROUP)
 
     def __enter__(self) -> Self:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self.folder.mkdir()
+        shutil.rmtree(self.folder, ignore_errors=True)  # of a killed process that had our number
+        try:
+            self.folder.mkdir(parents=True)
+        except OSError as error:
+            raise DataError.at(self._out, f"cannot be written: {error.strerror}") from None
         return self
 
     def __exit__(

@@ -57,6 +57,12 @@ def test_vectors_without_articles_are_news_without_text(tmp_path):
     assert read(tmp_path) == [{"news_id": "11", "title": "", "embedding": [1.0, 2.0]}]
 
 
+def test_articles_may_lie_beside_the_splits(tmp_path):
+    (tmp_path / "train").mkdir()
+    pq.write_table(articles(), tmp_path / "articles.parquet")
+    assert [news["news_id"] for news in read(tmp_path / "train")] == ["10", "11"]
+
+
 def test_neither_file_is_no_news(tmp_path):
     assert read(tmp_path) == []
 

@@ -6,14 +6,12 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.data import tally
 from recsys.data.tally import Seen, Tally
 
 
 @given(st.lists(st.lists(st.sampled_from("abcde"), max_size=8), max_size=8), st.integers(1, 9))
 def test_a_tally_counts_as_a_counter_does(columns, compact_rows):
-    counted = Tally()
-    tally.COMPACT_ROWS = compact_rows
+    counted = Tally(compact_rows)
     for column in columns:
         counted.add(pa.array(column, pa.string()).dictionary_encode())
     found = counted.counts().to_pydict()

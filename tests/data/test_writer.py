@@ -71,6 +71,12 @@ def test_an_empty_folder_may_become_the_dataset(tmp_path):
     assert Dataset.open(tmp_path / "d").info.source == "test"
 
 
+def test_a_place_that_cannot_hold_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file/d: cannot be written: Not a directory"):
+        write(tmp_path / "file" / "d")
+
+
 def test_other_files_travel_with_the_folder(tmp_path):
     with DatasetWriter(tmp_path / "d", "test") as writer:
         writer.impressions(impressions(*TWO_SLATES))

@@ -19,7 +19,8 @@ from recsys.data.schema import TIME
 from recsys.data.tally import Seen
 from recsys.errors import DataError
 
-_ARTICLES = "articles.parquet"
+_ARTICLES = ("articles.parquet", "../articles.parquet")
+"""In the folder of the split, or above it, where the publisher puts it."""
 _TEXT = ("title", "subtitle", "category_str", "subcategory", "published_time")
 VECTOR_FILES = (
     "document_vector.parquet",
@@ -48,8 +49,9 @@ def read(raw: RawFolder) -> Iterator[pa.Table]:
     """Read news tables; none where neither articles nor vectors are there."""
     name = next((name for name in VECTOR_FILES if raw.has(name)), None)
     vectors = _read_vectors(raw, name) if name else None
-    if raw.has(_ARTICLES):
-        yield from _articles(raw, vectors)
+    articles = next((name for name in _ARTICLES if raw.has(name)), None)
+    if articles:
+        yield from _articles(raw, articles, vectors)
     elif vectors:
         ids = pa.chunked_array([vectors.ids])
         titles = pa.repeat("", len(ids))
@@ -57,9 +59,9 @@ def read(raw: RawFolder) -> Iterator[pa.Table]:
         yield pa.table(table)
 
 
-def _articles(raw: RawFolder, vectors: _Vectors | None) -> Iterator[pa.Table]:
+def _articles(raw: RawFolder, name: str, vectors: _Vectors | None) -> Iterator[pa.Table]:
     seen = Seen()
-    for rows in raw.parquet(_ARTICLES, ("article_id", *_TEXT)):
+    for rows in raw.parquet(name, ("article_id", *_TEXT)):
         rows = rows.present("article_id").unique("article_id", seen)
         table = {
             "news_id": rows["article_id"].cast(pa.string()),
