@@ -45,6 +45,17 @@ class Queries:
         """Count the queries."""
         return len(self.ids)
 
+    @property
+    def grades(self) -> Float32[np.ndarray, " documents"]:
+        """Return the labels, where they are needed.
+
+        Raises:
+            DataError: There are none.
+        """
+        if self.labels is None:
+            raise DataError("expected queries with relevance labels, found none")
+        return self.labels
+
     def select(self, chosen: Int[np.ndarray, " chosen"]) -> "Queries":
         """Return the chosen queries, in that order."""
         sizes = np.diff(self.offsets)[chosen]

@@ -37,7 +37,15 @@ class PositionBased:
 
 
 def fit(sessions: Sessions, num_documents: int, num_iterations: int = 50) -> Fitted:
-    """Estimate examination and appeal by EM.
+    """Estimate examination and appeal by EM: :func:`estimate` in the form of the other models."""
+    examined, appeal = estimate(sessions, num_documents, num_iterations)
+    return Fitted(PositionBased(examined), appeal)
+
+
+def estimate(
+    sessions: Sessions, num_documents: int, num_iterations: int = 50
+) -> tuple[Float[np.ndarray, " length"], Float[np.ndarray, " documents"]]:
+    """Estimate examination, 1 at the first position, and appeal.
 
     Documents must have been seen at several positions: from one fixed order alone the two cannot
     be told apart.
@@ -52,4 +60,4 @@ def fit(sessions: Sessions, num_documents: int, num_iterations: int = 50) -> Fit
         liked = np.where(sessions.clicks, 1.0, (1 - examined) * both / skipped)
         examined = np.clip(sessions.by_position(seen), 1e-6, 1 - 1e-6)
         appeal = share(sessions.by_document(liked, num_documents), shown)
-    return Fitted(PositionBased(examined / examined[0]), np.minimum(appeal * examined[0], 1.0))
+    return examined / examined[0], np.minimum(appeal * examined[0], 1.0)

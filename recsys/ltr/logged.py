@@ -1,0 +1,134 @@
+"""A contest on a real log: sessions to learn from, later sessions to be judged on.
+
+Nothing is simulated and, unless labels came with the data, no truth is known: rankings are judged
+by held-out clicks weighted by inverse examination, which is right as far as the examination
+estimate is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from recsys.data.queries import ClickLog, Collection, Queries
+from recsys.errors import DataError
+from recsys.evaluation import click
+from recsys.evaluation.ir import PerQuery
+from recsys.ltr.batches import LoggedSource
+from recsys.ltr.clicks import FITS, Fitted, position
+from recsys.ltr.clicks.sessions import Sessions, rectangle
+from recsys.ltr.experiment import Contest, Scorer
+from recsys.ltr.protocol import standardised
+
+HELD_OUT = 0.2
+"""Share of the sessions, the last ones, that rankings are judged on."""
+MAX_FITTED = 200_000
+"""Sessions that click models are fitted to."""
+DEPTH = 10
+
+
+@dataclass(frozen=True)
+class LoggedContest:
+    """A log, cut in time."""
+
+    contest: Contest
+    train: Sessions
+    held_out: Sessions
+    features: Float[np.ndarray, "documents dim"]
+    test: Queries | None
+    """Labelled queries, where the data have them."""
+    examination: Float[np.ndarray, " length"]
+    """What held-out clicks are weighted by: as logged, or else as estimated."""
+
+
+def prepare(collection: Collection, length: int) -> LoggedContest:
+    """Cut the log, estimate examination by EM, and take labels where there are any.
+
+    Args:
+        collection: Training documents with a log; perhaps labelled test queries.
+        length: Positions used.
+
+    Raises:
+        DataError: There is no log, or no session in it.
+    """
+    if collection.log is None or not len(collection.log):
+        raise DataError("expected logged sessions, found none")
+    log, collection = collection.log, standardised(collection)
+    queries = collection.splits["train"]
+    sessions = rectangle(log, length)
+    cut = max(1, round(len(log) * (1 - HELD_OUT)))
+    train, held_out = _part(sessions, slice(cut)), _part(sessions, slice(cut, None))
+    estimated, _ = position.estimate(_part(train, slice(MAX_FITTED)), len(queries.features))
+    known = _known(log, length)
+    test = collection.splits.get("test") or (queries if queries.labels is not None else None)
+    appeal = None if queries.labels is None else queries.labels / max(queries.labels.max(), 1.0)
+    contest = Contest(
+        LoggedSource(queries.features, train, appeal),
+        queries.features.shape[1],
+        length,
+        queries if test is None else test,
+        known,
+        estimated,
+    )
+    curve = estimated if known is None else known
+    return LoggedContest(contest, train, held_out, queries.features, test, click.relative(curve))
+
+
+def held_out_gain(scorer: Scorer, contest: LoggedContest, max_weight: float) -> dict[str, PerQuery]:
+    r"""Judge a ranker by held-out clicks: :math:`\sum_i (c_i / \theta_i) / \log_2(1 + rank_i)`.
+
+    Joachims et al., 2017, arXiv:1608.04468, section 4, with weights of at most ``max_weight``;
+    ``click-dcg@10`` has no weights and rewards a ranker for repeating the old order.
+    """
+    sessions = contest.held_out
+    scores = scorer(contest.features)[sessions.documents]
+    ranks = _ranks(np.where(sessions.mask, scores, -np.inf))
+    gain = sessions.clicks * (ranks <= DEPTH) / np.log2(1 + ranks)
+    weights = np.minimum(1 / contest.examination, max_weight)
+    return {"ips-dcg@10": (gain * weights).sum(axis=1), "click-dcg@10": gain.sum(axis=1)}
+
+
+def click_models(contest: LoggedContest) -> list[dict[str, object]]:
+    """Fit every click model to the training sessions; say how well each predicts the others."""
+    train, fresh = _part(contest.train, slice(MAX_FITTED)), contest.held_out
+    rows: list[dict[str, object]] = []
+    for name, fit in FITS.items():
+        found = _known_documents(fit(train, len(contest.features)), train)
+        chances = found.model.probabilities(found.appeal, fresh)
+        rows.append(
+            {
+                "model": name,
+                "log_likelihood": click.log_likelihood(chances, fresh.clicks, fresh.mask),
+                "perplexity": click.perplexity(chances, fresh.clicks, fresh.mask).tolist(),
+            }
+        )
+    return rows
+
+
+def _part(sessions: Sessions, chosen: slice) -> Sessions:
+    return Sessions(sessions.documents[chosen], sessions.clicks[chosen], sessions.mask[chosen])
+
+
+def _known(log: ClickLog, length: int) -> Float[np.ndarray, " length"] | None:
+    """Mean logged propensity of each position."""
+    if log.propensities is None:
+        return None
+    kept = log.positions <= length
+    place = log.positions[kept] - 1
+    total = np.bincount(place, weights=log.propensities[kept], minlength=length)
+    count = np.bincount(place, minlength=length)
+    return total / np.maximum(count, 1)
+
+
+def _known_documents(found: Fitted, train: Sessions) -> Fitted:
+    """Documents that were never shown get the mean appeal of those that were."""
+    shown = train.by_document(np.ones(train.clicks.shape), len(found.appeal)) > 0
+    return Fitted(found.model, np.where(shown, found.appeal, found.appeal[shown].mean()))
+
+
+def _ranks(scores: Float[np.ndarray, "sessions length"]) -> Int[np.ndarray, "sessions length"]:
+    """1-based ranks within each session."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1)[None], axis=1)
+    return ranks
