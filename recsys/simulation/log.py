@@ -76,10 +76,13 @@ class Log:
         return blocks
 
     def _attraction(self, hour: int, live: Int[np.ndarray, " live"]) -> Float[np.ndarray, " live"]:
-        """Recent clicks, and for the new a head start of as many as the others have on average."""
-        heat = self._heat[live]
-        age = hour - self._world.news.born[live]
-        return heat + (1 + heat.mean()) * 0.5 ** (age / NOVELTY_HALF_LIFE_HOURS)
+        """Root of the recent clicks, to which the new add about as many as the others have.
+
+        The root keeps popularity that feeds on itself from ending with one news that has it all.
+        """
+        news, heat = self._world.news, self._heat[live]
+        novelty = 0.5 ** ((hour - news.born[live]) / NOVELTY_HALF_LIFE_HOURS)
+        return np.sqrt(heat + (1 + heat.mean()) * novelty * news.prominence[live])
 
     def _meet(
         self,

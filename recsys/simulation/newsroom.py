@@ -14,13 +14,17 @@ APPEAL = -1.5
 """Log-odds of a click, once examined, for a reader of no particular taste."""
 QUALITY, REPUTATION = 0.45, 0.25
 """Standard deviations of the log-odds between news of a provider, and between providers."""
+FLAIR, WHIM = 0.8, 1.2
+"""How much the logarithm of the editors' head start follows quality, and how much nothing."""
 REPORT_SHARE = 0.4
 """Share of plain reports; the other tones are equally frequent."""
 ABSTRACT_SHARE = 0.7
 TITLE_TRIES = 8
 """Attempts at a title that no other news has."""
-_SIZE_EXPONENT = 0.8
-_FOCUS = 0.6
+SIZE_EXPONENT = 0.8
+"""How fast providers get smaller from rank to rank."""
+SPECIALIST, STRANGER = 6.0, 0.1
+"""Share of a topic that a specialist has, at home and elsewhere, to a generalist of its size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,8 @@ class News:
     """Hours from the start of the log; not shown in any later hour."""
     appeal: Float[np.ndarray, " items"]
     """Log-odds of a click, once examined, for a reader of no particular taste."""
+    prominence: Float[np.ndarray, " items"]
+    """Head start in popularity that the editors give, 1 in the middle."""
     points: Float[np.ndarray, "items dim"]
     """Place on the axes of taste."""
 
@@ -56,7 +62,8 @@ def publish(config: WorldConfig, lexicon: Lexicon, axes: Axes, rng: np.random.Ge
     topics = np.array([section.topic for section in lexicon.sections])[sections]
     other = (1 - REPORT_SHARE) / (axes.tones - 1)
     tones = rng.choice(axes.tones, count, p=[REPORT_SHARE] + [other] * (axes.tones - 1))
-    providers, reputation = _providers(len(lexicon.providers), axes.topics, topics, rng)
+    providers, reputation = _providers(lexicon, topics, rng)
+    quality = rng.standard_normal(count)
     lead = LIFE_HOURS[0]
     last = config.hours - 1 + lead  # nothing is published in the last hour: nobody could see it
     born = (np.arange(count) + rng.random(count)) / count * last - lead
@@ -70,24 +77,34 @@ def publish(config: WorldConfig, lexicon: Lexicon, axes: Axes, rng: np.random.Ge
         providers=providers,
         born=born,
         dies=born + rng.uniform(*LIFE_HOURS, count),
-        appeal=(APPEAL + reputation + QUALITY * rng.standard_normal(count)).astype(np.float32),
+        appeal=(APPEAL + reputation + QUALITY * quality).astype(np.float32),
+        prominence=np.exp(FLAIR * quality + WHIM * rng.standard_normal(count)),
         points=axes.points(topics, sections, tones),
     )
 
 
 def _providers(
-    count: int, num_topics: int, topics: Int[np.ndarray, " items"], rng: np.random.Generator
+    lexicon: Lexicon, topics: Int[np.ndarray, " items"], rng: np.random.Generator
 ) -> tuple[Int[np.ndarray, " items"], Float[np.ndarray, " items"]]:
     """Choose who publishes each news, and return with it what the name is worth.
 
-    Sizes fall as a power of the rank; each provider leans to some topics.
+    Sizes fall as a power of the rank; specialists rarely leave their topics.
     """
-    size = np.arange(1, count + 1) ** -_SIZE_EXPONENT
-    focus = rng.gamma(_FOCUS, size=(num_topics, count)) + 0.02
-    cumulative = np.cumsum(size * focus, axis=1)
+    size = np.arange(1, len(lexicon.providers) + 1) ** -SIZE_EXPONENT
+    focus = [
+        [_focus(topic, known_for) for topic in lexicon.topics]
+        for known_for in lexicon.providers.values()
+    ]
+    cumulative = np.cumsum(np.transpose(focus) * size, axis=1)
     cumulative /= cumulative[:, -1:]
     chosen = (rng.random((len(topics), 1)) > cumulative[topics]).sum(axis=1)
-    return chosen, (REPUTATION * rng.standard_normal(count))[chosen]
+    return chosen, (REPUTATION * rng.standard_normal(len(size)))[chosen]
+
+
+def _focus(topic: str, known_for: list[str]) -> float:
+    if not known_for:
+        return 1.0
+    return SPECIALIST if topic in known_for else STRANGER
 
 
 def _titles(

@@ -1,7 +1,7 @@
 """A world and its log as Arrow tables: first what a log may say, then what only we know."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from recsys.simulation.readers import Attribute
 from recsys.simulation.world import World
 
 TIME = pa.timestamp("us", "UTC")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def news(world: World) -> pa.Table:
@@ -24,7 +25,7 @@ def news(world: World) -> pa.Table:
             "abstract": pa.array(items.abstracts, pa.string()),
             "category": _named(items.topics, lexicon.topics),
             "subcategory": _named(items.sections, sections),
-            "provider": _named(items.providers, lexicon.providers),
+            "provider": _named(items.providers, list(lexicon.providers)),
             "published_at": moments(world, items.born),
         }
     )
@@ -100,8 +101,7 @@ def coded(codes: np.ndarray, values: Sequence[str]) -> pa.DictionaryArray:
 
 
 def _start_us(world: World) -> int:
-    epoch = world.config.start.fromtimestamp(0, tz=world.config.start.tzinfo)
-    return (world.config.start - epoch) // timedelta(microseconds=1)
+    return (world.config.start - EPOCH) // timedelta(microseconds=1)
 
 
 def _slate_ids(blocks: Sequence[Slates]) -> np.ndarray:

@@ -35,7 +35,8 @@ class Lexicon:
     sections: list[Section]
     tones: dict[str, list[str]]
     abstracts: list[str]
-    providers: list[str]
+    providers: dict[str, list[str]]
+    """From the largest to the smallest, with the topics each is known for."""
 
     @classmethod
     def load(cls) -> "Lexicon":
@@ -49,9 +50,7 @@ class Lexicon:
             for index, topic in enumerate(tree["topics"].values())
             for name, section in topic["sections"].items()
         ]
-        return cls(
-            list(tree["topics"]), sections, tree["tones"], abstracts, tree["providers"]["names"]
-        )
+        return cls(list(tree["topics"]), sections, tree["tones"], abstracts, tree["providers"])
 
     def title(self, section: int, tone: int, rng: np.random.Generator) -> str:
         """Return a headline of a section in a tone, both as indexes into this lexicon."""

@@ -165,7 +165,7 @@ def exposure(
 
 
 def _rows(index: pd.Index, ids: Sequence[str]) -> Int[np.ndarray, " pairs"]:
-    rows = index.get_indexer(pd.Index(ids, dtype=index.dtype))
+    rows = index.get_indexer(pd.Index(list(ids)))
     if (rows < 0).any():
         raise DataError(f"{ids[int(np.argmax(rows < 0))]!r} is not of this simulated world")
     return rows
