@@ -60,11 +60,11 @@ class Pools:
         ]
 
     def _build(self, query: Query, mask: Mask | None) -> Pool:
-        hidden = _distinct(query.hidden)
         if query.rows is None and mask is None:
+            hidden = _distinct(query.hidden)
             return Pool(self._size, self._size - len(hidden), hidden=hidden)
         eligible = np.ones(self._size, bool) if mask is None else mask.copy()
-        eligible[hidden] = False
+        eligible[query.hidden] = False
         if query.rows is None:
             return self._few_or_many(np.flatnonzero(eligible))
         rows = _distinct(query.rows)

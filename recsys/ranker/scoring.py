@@ -29,9 +29,12 @@ Top = tuple[Rows, Float32[np.ndarray, " _places"]]
 """Rows, best first, and their scores."""
 
 NO_SCORES = np.zeros(0, np.float32)
-_ERROR = {torch.float32: 2.0**-22, torch.bfloat16: 2.0**-6}
+_ERROR = {torch.float32: 3.02 * 2.0**-24, torch.bfloat16: 3.02 * 2.0**-8}
 """Bound of a score's error in units of |query| |news|: three roundings, of both factors and of the
-sum, by at most 2^-24 or 2^-8 each."""
+sum, by at most 2^-24 or 2^-8 each, and what they do to each other."""
+_SPARE_FINALISTS = 64
+"""Finalists besides twice the places asked for; with fewer, near ties reach beyond them too often,
+and with as few candidates as this it is not worth choosing."""
 _EXACT_AT_ONCE = 1 << 22
 """Numbers gathered in one go, so that memory stays bounded."""
 _TRIALS, _TRIAL_ROWS, _TRIAL_BATCH = 3, 16_384, 16
@@ -115,8 +118,9 @@ class Scorer:
         for line, pool in zip(rough, pools, strict=True):
             if pool.allowed is not None:
                 line.masked_fill_(~self._put(pool.allowed), -torch.inf)
-            elif len(pool.hidden):
-                line[self._put(pool.hidden)] = -torch.inf
+        lines = np.repeat(np.arange(len(pools)), [len(pool.hidden) for pool in pools])
+        hidden = np.concatenate([pool.hidden for pool in pools])
+        rough[self._put(lines), self._put(hidden)] = -torch.inf
         return self._finish(queries, rough, None, nums)
 
     def _finish(
@@ -126,17 +130,21 @@ class Scorer:
         most = max(nums)
         if most == 0:
             return [(NO_ROWS, NO_SCORES)] * len(nums)
-        values, columns = rough.topk(min(2 * most + 32, rough.shape[1]))
+        num_finalists = 2 * most + _SPARE_FINALISTS
+        if rough.shape[1] <= 2 * num_finalists:
+            everything = torch.arange(rough.shape[1], device=self.device).expand(rough.shape)
+            return _cut(self._order(queries, rough, rows, everything, most), nums)
+        values, columns = rough.topk(num_finalists)
         tops = self._order(queries, rough, rows, columns.sort(dim=1).values, most)
-        for i, least in self._doubtful(queries, rough, values, nums):
-            columns = (rough[i] >= least).nonzero().T
+        for i, least in self._doubtful(queries, values, nums):
+            columns = (rough[i].float() >= least).nonzero().T
             line = slice(i, i + 1)
             of_line = None if rows is None else rows[line]
             tops[i] = self._order(queries[line], rough[line], of_line, columns, nums[i])[0]
-        return [(ids[:num], scores[:num]) for (ids, scores), num in zip(tops, nums, strict=True)]
+        return _cut(tops, nums)
 
     def _doubtful(
-        self, queries: Queries, rough: Rough, values: Float[Tensor, "batch best"], nums: list[int]
+        self, queries: Queries, values: Float[Tensor, "batch best"], nums: list[int]
     ) -> list[tuple[int, float]]:
         """Find queries of which a news outside the finalists might belong into the answer.
 
@@ -146,8 +154,6 @@ class Scorer:
         Returns:
             Query and the least rough score that might do.
         """
-        if values.shape[1] == rough.shape[1]:
-            return []
         last = self._put(np.maximum(np.array(nums) - 1, 0))[:, None]
         reach = 2 * self._error * queries.float().norm(dim=1)
         least = values.gather(1, last)[:, 0].float() - reach
@@ -177,3 +183,7 @@ class Scorer:
 
     def _put(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, device=self.device)
+
+
+def _cut(tops: Sequence[Top], nums: Sequence[int]) -> list[Top]:
+    return [(rows[:num], scores[:num]) for (rows, scores), num in zip(tops, nums, strict=True)]

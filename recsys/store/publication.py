@@ -82,15 +82,22 @@ class Publication:
 
     def _seed(self, batch: Sequence[tuple[UserId, Sequence[NewsId]]], limits: Limits) -> None:
         users = [user for user, _ in batch]
-        gone = self._erasure.is_forgotten(users)
+        skip = zip(self._erasure.is_forgotten(users), self._have_histories(users), strict=True)
         script = self._redis.register_script(_SEED)
         with self._redis.pipeline(transaction=False) as write:
-            for (user, history), erased in zip(batch, gone, strict=True):
-                if not erased:
+            for (user, history), reasons in zip(batch, skip, strict=True):
+                if not any(reasons):
                     args = [limits.history_ttl_seconds, *history]
                     script(keys=[self._keys.history(user)], args=args, client=write)
             write.execute()
         self._erasure.withdraw(users)
+
+    def _have_histories(self, users: Sequence[UserId]) -> list[int]:
+        """Say who has one, so that night after night only new readers' are sent."""
+        with self._redis.pipeline(transaction=False) as read:
+            for user in users:
+                read.exists(self._keys.history(user))
+            return read.execute()
 
     def commit(self, news: bytes, encoder: bytes, *, activate: bool) -> None:
         """Stage the big parts, then put everything in place at once; ``live`` moves last."""
