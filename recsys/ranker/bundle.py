@@ -176,10 +176,13 @@ def save(bundle: Bundle, folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as aside:
-            _write(files, Path(aside) / "new")
+            new = Path(aside) / "new"
+            new.mkdir()
+            for name, data in files.items():
+                (new / name).write_bytes(data)
             if folder.exists():
                 folder.rename(Path(aside) / "old")
-            (Path(aside) / "new").rename(folder)
+            new.rename(folder)
     except OSError as error:
         raise CheckpointError(f"{folder}: {error.strerror}; expected a writable folder") from None
 
@@ -198,12 +201,6 @@ def load(folder: Path) -> Bundle:
     )
     _check(bundle, folder)
     return bundle
-
-
-def _write(files: Mapping[str, bytes], folder: Path) -> None:
-    folder.mkdir()
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
 
 
 def _manifest(path: Path) -> Manifest:
@@ -229,10 +226,8 @@ def _named(path: Path, parse: Callable[[bytes], T]) -> T:
 def _check(bundle: Bundle, folder: Path) -> None:
     """Hold the parts against each other and against the manifest."""
     manifest, news, readers = bundle.manifest, bundle.catalogue, bundle.readers
-    _check_ids(folder / NEWS, news.ids, manifest.num_news)
-    _check_ids(folder / READERS, readers.ids, manifest.num_readers)
-    _check_vectors(folder / NEWS, news.vectors, manifest)
-    _check_vectors(folder / READERS, readers.vectors, manifest)
+    _check_table(folder / NEWS, manifest, manifest.num_news, news.ids, news.vectors)
+    _check_table(folder / READERS, manifest, manifest.num_readers, readers.ids, readers.vectors)
     if readers.clicks.size and not 0 <= readers.clicks.min() <= readers.clicks.max() < len(
         news.ids
     ):
@@ -245,15 +240,14 @@ def _check(bundle: Bundle, folder: Path) -> None:
         )
 
 
-def _check_ids(path: Path, ids: Sequence[str], expected: int) -> None:
-    if len(ids) != expected:
-        raise CheckpointError(f"{path}: {len(ids)} ids, but {MANIFEST} says {expected}")
+def _check_table(
+    path: Path, manifest: Manifest, num: int, ids: Sequence[str], vectors: ServedVectors
+) -> None:
+    if len(ids) != num:
+        raise CheckpointError(f"{path}: {len(ids)} ids, but {MANIFEST} says {num}")
     if len(set(ids)) != len(ids):
         raise CheckpointError(f"{path}: an id stands there twice")
-
-
-def _check_vectors(path: Path, vectors: ServedVectors, manifest: Manifest) -> None:
-    if vectors.shape[1:] != (manifest.dim,) or vectors.dtype != manifest.dtype:
+    if vectors.shape != (num, manifest.dim) or vectors.dtype != manifest.dtype:
         raise CheckpointError(
             f"{path}: vectors are {vectors.dtype} of shape {vectors.shape}, "
             f"but {MANIFEST} says {manifest.dtype} of length {manifest.dim}"

@@ -15,7 +15,7 @@ from recsys.config import Config
 from recsys.errors import CheckpointError
 from recsys.model.user_encoder import UserEncoder
 from recsys.ranker import exploration
-from recsys.ranker.bundle import Catalogue, Manifest
+from recsys.ranker.bundle import Catalogue, Manifest, model_hash
 from recsys.ranker.pool import Pool, Pools
 from recsys.ranker.popularity import Popularity
 from recsys.ranker.query import Query, Ranked, Rows
@@ -73,12 +73,8 @@ class Ranker:
             CheckpointError: The parts are not of one model.
         """
         config, device = config or RankerConfig(), torch.device(device)
-        if catalogue.vectors.shape != (manifest.num_news, manifest.dim):
-            raise CheckpointError(
-                f"catalogue: vectors of shape {catalogue.vectors.shape}, but the manifest says "
-                f"{(manifest.num_news, manifest.dim)}"
-            )
-        dtype = _DTYPES.get(config.precision) or fastest(*catalogue.vectors.shape, device)
+        _check(catalogue, manifest, encoder)
+        dtype = _DTYPES.get(config.precision) or fastest(manifest.num_news, manifest.dim, device)
         return cls(
             catalogue=catalogue,
             manifest=manifest,
@@ -178,6 +174,21 @@ class Ranker:
         if query.vector is None:
             return self._popularity.scores(rows)
         return self._scorer.scores(query.vector, rows)
+
+
+def _check(catalogue: Catalogue, manifest: Manifest, encoder: bytes) -> None:
+    """Refuse a mixture: vectors of two models give plausible nonsense together."""
+    shape, expected = catalogue.vectors.shape, (manifest.num_news, manifest.dim)
+    if shape != expected:
+        raise CheckpointError(
+            f"catalogue: vectors of shape {shape}, but the manifest says {expected}"
+        )
+    found = model_hash(catalogue.vectors, encoder)
+    if found != manifest.model_hash:
+        raise CheckpointError(
+            f"catalogue and encoder hash to {found}, but the manifest says {manifest.model_hash}: "
+            "they are not of one model"
+        )
 
 
 def _build_encoder(manifest: Manifest, weights: bytes) -> UserEncoder:

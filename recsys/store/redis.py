@@ -1,19 +1,18 @@
 """The production store: Redis 6.2 or newer, laid out as `recsys.store.layout` describes."""
 
-import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
 from typing_extensions import override
 
-from recsys.errors import SpaceMismatch, StoreError, StoreUnavailable, VersionNotFound
+from recsys.errors import SpaceMismatch, StoreError, VersionNotFound
 from recsys.store import layout, removal
 from recsys.store.base import Event, Limits, Store, VersionMeta
 from recsys.store.erasure import Erasure
 from recsys.store.publication import Publication
+from recsys.store.reachable import reachable
 from recsys.types import NewsId, ServedVectors, Space, UserId, Version
 
 _EVENTS_A_READ = 1_000
@@ -23,23 +22,6 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[1])
 return 1
 """
-
-P = ParamSpec("P")
-T = TypeVar("T")
-S = TypeVar("S", bound="RedisStore")
-
-
-def _reachable(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Turn whatever keeps Redis from answering into one line that names it."""
-
-    @functools.wraps(method)
-    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(self, *args, **kwargs)
-        except RedisError as error:
-            raise StoreUnavailable(f"{self.name}: {' '.join(str(error).split())}") from error
-
-    return call
 
 
 class RedisStore(Store):
@@ -76,7 +58,7 @@ class RedisStore(Store):
         self._accepted: dict[Space, set[bytes]] = {}
 
     @override
-    @_reachable
+    @reachable
     def publish(
         self,
         meta: VersionMeta,
@@ -97,7 +79,7 @@ class RedisStore(Store):
         publication.remove_stale()
 
     @override
-    @_reachable
+    @reachable
     def versions(self) -> list[VersionMeta]:
         names = self._redis.zrange(self._keys.versions, 0, -1)
         with self._redis.pipeline(transaction=False) as read:
@@ -106,12 +88,12 @@ class RedisStore(Store):
             return [layout.unpack_meta(fields) for fields in read.execute() if fields]
 
     @override
-    @_reachable
+    @reachable
     def meta(self, version: Version) -> VersionMeta:
         return layout.unpack_meta(self._fields(version))
 
     @override
-    @_reachable
+    @reachable
     def live(self) -> Version:
         name = self._redis.get(self._keys.live)
         if name is None:
@@ -119,18 +101,18 @@ class RedisStore(Store):
         return Version(name.decode())
 
     @override
-    @_reachable
+    @reachable
     def activate(self, version: Version) -> None:
         if not self._activate(keys=[self._keys.versions, self._keys.live], args=[version]):
             raise self._not_found(version)
 
     @override
-    @_reachable
+    @reachable
     def prune(self, keep: int) -> list[Version]:
         return removal.prune(self.versions, self._redis, self._keys, keep=keep, now=self._clock())
 
     @override
-    @_reachable
+    @reachable
     def news(self, version: Version) -> bytes:
         for _ in range(_READS_OF_NEWS):  # a version published again meanwhile is read again
             fields = self._fields(version)
@@ -144,7 +126,7 @@ class RedisStore(Store):
         raise StoreError(f"{self.name}: the news of {version} are damaged; publish it again")
 
     @override
-    @_reachable
+    @reachable
     def encoder(self, version: Version) -> bytes:
         data = self._redis.get(self._keys.part(version, "encoder"))
         if data is None:
@@ -152,7 +134,7 @@ class RedisStore(Store):
         return data
 
     @override
-    @_reachable
+    @reachable
     def vectors(self, meta: VersionMeta, users: Sequence[UserId]) -> Mapping[UserId, ServedVectors]:
         if not users:
             return {}
@@ -162,7 +144,7 @@ class RedisStore(Store):
         return {user: layout.unpack_vector(value, meta.dim) for user, value in found.items()}
 
     @override
-    @_reachable
+    @reachable
     def histories(self, users: Sequence[UserId]) -> Mapping[UserId, list[NewsId]]:
         with self._redis.pipeline(transaction=False) as read:
             for user in users:
@@ -175,17 +157,17 @@ class RedisStore(Store):
         }
 
     @override
-    @_reachable
+    @reachable
     def forget(self, user: UserId) -> int:
         return self._erasure.forget(user)
 
     @override
-    @_reachable
+    @reachable
     def is_forgotten(self, users: Sequence[UserId]) -> list[bool]:
         return self._erasure.is_forgotten(users)
 
     @override
-    @_reachable
+    @reachable
     def report(self, events: Sequence[Event]) -> int:
         gone = self.is_forgotten([event.user_id for event in events])
         kept = [event for event, erased in zip(events, gone, strict=True) if not erased]
@@ -213,7 +195,7 @@ class RedisStore(Store):
             after = "(" + entries[-1][0].decode()
 
     @override
-    @_reachable
+    @reachable
     def ping(self) -> None:
         self._redis.ping()
 
@@ -222,7 +204,7 @@ class RedisStore(Store):
         self._redis.close()
         self._on_close()
 
-    @_reachable
+    @reachable
     def _read_events(self, after: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
         return self._redis.xrange(self._keys.events, min=after, count=_EVENTS_A_READ)
 

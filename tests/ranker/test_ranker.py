@@ -154,6 +154,12 @@ def test_a_catalogue_of_another_model_is_refused(news):
         Ranker.load(short, worlds.manifest(news, weights), weights)
 
 
+def test_an_encoder_of_another_model_is_refused(news):
+    ours, theirs = (save(worlds.encoder(DIM, seed).state_dict()) for seed in (0, 1))
+    with pytest.raises(CheckpointError, match="not of one model"):
+        Ranker.load(news, worlds.manifest(news, ours), theirs)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_cuda_ranker_answers_as_the_cpu_does(news, ranker, rng):
