@@ -1,5 +1,7 @@
 """Ranking quality on held-out events, of a model and of the popularity it has to beat."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -83,7 +85,7 @@ def answer_by_popularity(
         clicks = np.bincount(log.clicks.news[train], minlength=len(log.news_ids)).astype(float)
         ones = np.ones((len(questions.reader), 1))
         return answer(log, questions, ones, clicks[:, None])
-    count = _clicks_before(log)
+    count = clicks_before(log)
     results = []
     for part in _chunks(len(questions.reader), 1000):
         rows, shown, mask = _slates(log, questions.slate[part])
@@ -121,8 +123,11 @@ def _slates(log: ReadingLog, slates: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return log.shown.news[at], np.where(mask, log.shown.clicked[at], False).astype(float), mask
 
 
-def _clicks_before(log: ReadingLog):  # type: ignore[no-untyped-def]
-    """Return a function that counts a news' clicks in slates that began before a slate."""
+def clicks_before(log: ReadingLog) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return a function of news ``[events, slate]`` and slates ``[events]``.
+
+    It counts the clicks of each news in slates that began before the event's slate.
+    """
     clicked = np.flatnonzero(log.shown.clicked)
     slate = np.searchsorted(log.shown.offsets, clicked, side="right") - 1
     span = len(log.shown.reader) + 1

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.data.reading_log import Clicks, ReadingLog, Shown
+from recsys.data.splits import SplitConfig, split
+from recsys.errors import DataError
+
+
+def log_of(slates):
+    """Build a log from (reader, clicks as bools) in order of time; news are numbered through."""
+    sizes = [len(clicked) for _, clicked in slates]
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    clicked = np.array([c for _, row in slates for c in row], dtype=bool)
+    reader = np.array([r for r, _ in slates])
+    impression = np.flatnonzero(clicked)
+    slate = np.searchsorted(offsets, impression, side="right") - 1
+    order = np.argsort(reader[slate], kind="stable")
+    num_readers = reader.max() + 1
+    shown = Shown(
+        offsets=offsets,
+        news=np.arange(len(clicked)),
+        clicked=clicked,
+        weights=np.ones(len(clicked), dtype=np.float32),
+        reader=reader,
+        time=np.arange(len(slates)),
+        ids=np.arange(len(slates)),
+    )
+    clicks = Clicks(
+        offsets=np.searchsorted(reader[slate][order], np.arange(num_readers + 1)),
+        news=impression[order],
+        impression=impression[order],
+        slate=slate[order],
+    )
+    return ReadingLog(
+        [str(i) for i in range(len(clicked))],
+        len(clicked),
+        [str(i) for i in range(num_readers)],
+        shown,
+        clicks,
+    )
+
+
+slates = st.lists(
+    st.tuples(st.integers(0, 3), st.lists(st.booleans(), min_size=1, max_size=4)),
+    min_size=12,
+    max_size=40,
+)
+
+
+@given(slates)
+def test_slates_are_asked_about_after_all_training_clicks_with_earlier_history_only(rows):
+    log = log_of(rows)
+    try:
+        parts = split(log, SplitConfig(validation=0.3, test=0.3))
+    except DataError:
+        return
+    newest = log.clicks.slate[parts.train].max()
+    assert parts.validation.slate.min() > newest
+    assert parts.test.slate.min() > parts.validation.slate.max()
+    for questions in (parts.validation, parts.test):
+        for reader, end, slate in zip(
+            questions.reader, questions.end, questions.slate, strict=True
+        ):
+            own = log.clicks.slate[log.clicks.offsets[reader] : log.clicks.offsets[reader + 1]]
+            assert end - log.clicks.offsets[reader] == (own < slate).sum()
+
+
+@given(slates)
+def test_last_clicks_are_asked_about_and_nothing_after_them_is_learned(rows):
+    log = log_of(rows)
+    try:
+        parts = split(log, SplitConfig(protocol="next_click", min_clicks=3))
+    except DataError:
+        return
+    offsets = log.clicks.offsets
+    assert (parts.test.end == offsets[parts.test.reader + 1] - 1).all()
+    assert (parts.validation.end == parts.test.end - 1).all()
+    assert (log.clicks.news[parts.test.end] == parts.test.target).all()
+    held_out = np.concatenate([parts.test.end, parts.validation.end])
+    assert not np.isin(held_out, parts.train).any()
+    assert len(parts.train) + len(held_out) == len(log.clicks.news)
+
+
+def test_history_of_a_slates_clicks_ends_before_that_slate():
+    log = log_of([(0, [True]), (0, [True, True, False]), *[(0, [True, False])] * 8])
+    parts = split(log, SplitConfig())
+    assert parts.history_end[:3].tolist() == [0, 1, 1]
+
+
+def test_readers_with_few_clicks_are_learned_from_and_not_asked():
+    log = log_of([(0, [True])] * 2 + [(1, [True])] * 5)
+    parts = split(log, SplitConfig(protocol="next_click", min_clicks=5))
+    assert parts.test.reader.tolist() == [1]
+    assert parts.train.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_log_too_small_to_split_says_so():
+    with pytest.raises(DataError, match="too small to split"):
+        split(log_of([(0, [True, False])]), SplitConfig())
