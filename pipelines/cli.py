@@ -28,6 +28,11 @@ VERBS = {
     "rank": ("pipelines.rank", "Ask a running service for a reader's news."),
     "versions": ("pipelines.versions", "List published versions, activate one, or roll back."),
     "nightly": ("pipelines.nightly", "Ingest, train, audit and publish, with the audit as gate."),
+    "evaluate-ultr": ("pipelines.evaluate_ultr", "Compare ways of learning from biased clicks."),
+    "evaluate-policy": (
+        "pipelines.evaluate_policy",
+        "What a new policy would have earned on another's log.",
+    ),
     "doctor": ("pipelines.doctor", "Say what is installed here, and what is wrong with it."),
 }
 """Verb to its module, whose function ``main`` is the command, and its line in the help."""

@@ -1,24 +1,33 @@
 """`recsys simulate`: a dataset whose truth is known, from nothing but a seed."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from pipelines import console
+from pipelines import console, simulate_ltr
 from recsys import config
 from recsys.data.dataset import Dataset
 from recsys.data.writer import DatasetWriter
 from recsys.simulation import tables, world
 from recsys.simulation.config import WorldConfig
 from recsys.simulation.log import Log, Slates
+from recsys.simulation.ltr import RankingWorld
 from recsys.simulation.truth_writer import TruthWriter
 
 SOURCE = "simulation"
 BATCH_ROWS = 1 << 18
 """Impressions written at once."""
+
+
+class Kind(StrEnum):
+    """What is simulated."""
+
+    news = "news"
+    ltr = "ltr"
 
 
 def _default(name: str) -> str:
@@ -35,6 +44,13 @@ def _size(name: str, text: str) -> Any:
 
 def main(
     out: Annotated[Path, typer.Argument(help="The dataset's folder, to be made.")],
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            help="news: readers, news and clicks; ltr: queries with graded documents for "
+            "`recsys evaluate-ultr`, settings by --set, as in --set num_queries=20000."
+        ),
+    ] = Kind.news,
     readers: Annotated[int | None, _size("readers", "Readers.")] = None,
     news: Annotated[int | None, _size("news", "News over the whole time.")] = None,
     days: Annotated[int | None, _size("days", "Days of log.")] = None,
@@ -77,6 +93,8 @@ def main(
     Options win over --set, and --set over --config.
 
     Example: recsys simulate data/demo --attribute-bias 2 --seed 7
+
+    Example: recsys simulate data/ranking --kind ltr
     """
     options = {
         "readers": readers,
@@ -91,6 +109,10 @@ def main(
         "seed": seed,
     }
     given = [f"{name}={value}" for name, value in options.items() if value is not None]
+    if kind is Kind.ltr:
+        ranking = config.load(RankingWorld, file, [*(settings or []), *given])
+        _report_ltr(simulate_ltr.simulate(out, ranking), as_json=as_json)
+        return
     chosen = config.load(WorldConfig, file, [*(settings or []), *given])
     _report(simulate(out, chosen, replace=force), chosen, as_json=as_json)
 
@@ -157,5 +179,17 @@ def _report(dataset: Dataset, settings: WorldConfig, *, as_json: bool) -> None:
         f"{dataset.path}: {counts.readers:,} readers, {counts.news:,} news, "
         f"{counts.slates:,} slates, {counts.clicks:,} clicks "
         f"({counts.clicks / counts.impressions:.1%} of {counts.impressions:,} impressions)",
+        highlight=False,
+    )
+
+
+def _report_ltr(result: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        console.emit(result)
+        return
+    counts = ", ".join(f"{count:,} {name}" for name, count in result["queries"].items())
+    console.out.print(
+        f"{result['collection']}: queries {counts}; {sum(result['documents'].values()):,} "
+        f"documents of {result['features']} features",
         highlight=False,
     )
