@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsys.data.sources import mind
 from recsys.errors import DataError
@@ -81,6 +83,31 @@ def test_bad_rows_are_left_out_and_the_rest_is_read(split):
     assert whole["impressions"]["slate_id"].tolist() == [7, 7, 8, 3]
     assert whole["histories"]["user_id"].tolist() == ["U1", "U3"]
     assert sum(dropped.values()) == len(BAD)
+
+
+IDS = st.lists(st.integers(1, 99), unique=True, min_size=1, max_size=5)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(IDS, st.lists(st.sampled_from(["", "N1", "  ", "é-1 x"]), max_size=1))))
+def test_any_mix_of_good_and_bad_slates_is_taken_apart(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("mind")
+    (folder / "news.tsv").write_text(NEWS)
+    slates = {}
+    lines = []
+    for number, (ids, bad) in enumerate(rows):
+        shown = bad[0] if bad else " ".join(f"N{i}-{i % 2}" for i in ids)
+        lines.append(f"{number}\tU\t11/15/2019 9:05:58 AM\tN1\t{shown}\n")
+        if not bad:
+            slates[number] = [(f"N{i}", i % 2 == 1) for i in ids]
+    (folder / "behaviors.tsv").write_text("".join(lines), encoding="utf-8")
+    whole, dropped = tables(mind.read, folder, skip=True)
+    found = {}
+    if slates:
+        for row in whole["impressions"].itertuples():
+            found.setdefault(row.slate_id, []).append((row.news_id, row.clicked))
+    assert found == slates
+    assert sum(dropped.values()) == len(rows) - len(slates)
 
 
 def test_a_news_listed_twice_is_named(split):

@@ -63,9 +63,8 @@ class _Slates:
 def _slates(rows: Rows) -> _Slates:
     """Take histories and slates apart; where a row is bad, the others are read again."""
     history = pc.split_pattern(rows["history"].combine_chunks(), " ")
-    shown = pc.split_pattern(rows["shown"].combine_chunks(), " ")
-    lengths = _lengths(shown)
-    news, clicked, well_formed = _pairs(shown.values)
+    shown, lengths = _tokens(rows["shown"].combine_chunks())
+    news, clicked, well_formed = _pairs(shown)
     good = rows.demand(_is_history(history), "history: news ids, one space apart", "history")
     if good is rows:
         distinct = ~has_repeats(news.indices.to_numpy(), lengths)
@@ -98,24 +97,38 @@ def _histories(slates: _Slates) -> pa.Table:
     return table.filter(pc.not_equal(rows["history"], ""))
 
 
-def _lengths(lists: pa.ListArray) -> np.ndarray:
-    return np.diff(lists.offsets.to_numpy())
-
-
 def _is_history(history: pa.ListArray) -> Bool[np.ndarray, " rows"]:
     """An empty history is one empty id; anywhere else an empty id is a stray space."""
-    lengths = _lengths(history)
+    lengths = np.diff(history.offsets.to_numpy())
     empty = pc.equal(pc.binary_length(history.values), 0).to_numpy(zero_copy_only=False)
     return ~any_in_slate(empty, lengths) | (lengths == 1)
+
+
+def _tokens(column: pa.StringArray) -> tuple[pa.StringArray, Int64[np.ndarray, " rows"]]:
+    """Cut texts at spaces where they lie, which is much faster than a copy of each token.
+
+    Returns:
+        The tokens of all rows, each with the space that follows it, and how many each row has.
+    """
+    if not len(column):
+        return column, np.zeros(0, np.int64)
+    text = pc.binary_join(pa.ListArray.from_arrays([0, len(column)], column), " ")[0].as_buffer()
+    spaces = np.flatnonzero(np.frombuffer(text, np.uint8) == ord(" "))
+    offsets = np.concatenate([[0], spaces + 1, [len(text)]]).astype(np.int32)
+    row_ends = np.cumsum(pc.binary_length(column).to_numpy() + 1, dtype=np.int64)
+    last = np.searchsorted(offsets, row_ends)
+    last[-1] = len(offsets) - 1  # no space follows
+    tokens = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), text)
+    return tokens, np.diff(last, prepend=0)
 
 
 def _pairs(shown: pa.StringArray) -> tuple[pa.DictionaryArray, np.ndarray, np.ndarray]:
     """Take ``N1-0`` apart, each distinct text once: news, whether clicked, whether well-formed."""
     texts = shown.dictionary_encode()
-    codes = texts.indices.to_numpy()
-    news = pc.utf8_slice_codeunits(texts.dictionary, 0, -2).dictionary_encode()
-    well_formed = pc.match_substring_regex(texts.dictionary, r"^\S+-[01]$")
-    clicked = pc.ends_with(texts.dictionary, "-1")
+    codes, pairs = texts.indices.to_numpy(), pc.utf8_rtrim(texts.dictionary, " ")
+    news = pc.utf8_slice_codeunits(pairs, 0, -2).dictionary_encode()
+    well_formed = pc.match_substring_regex(pairs, r"^\S+-[01]$")
+    clicked = pc.ends_with(pairs, "-1")
     return (
         pa.DictionaryArray.from_arrays(news.indices.to_numpy()[codes], news.dictionary),
         np.asarray(clicked)[codes],
