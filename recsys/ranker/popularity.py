@@ -11,13 +11,14 @@ from recsys.ranker.query import Rows
 class Popularity:
     """Fresh and popular news: ``(1 + popularity) * 2 ** (-age / half_life)``, in one fixed order.
 
-    Ages are taken at ``now``; as every news ages alike, the order does not depend on it. News
-    without a publication time count as one half-life old. Ties go to the lower row.
+    Ages count from the newest news; as every news ages alike, the order is the same at any time.
+    News without a publication time count as one half-life old. Ties go to the lower row.
     """
 
-    def __init__(self, catalogue: Catalogue, *, now: float, half_life_seconds: float) -> None:
-        known = catalogue.published_at != 0
-        age = np.where(known, (now - catalogue.published_at) / half_life_seconds, 1.0)
+    def __init__(self, catalogue: Catalogue, *, half_life_seconds: float) -> None:
+        published_at = catalogue.published_at
+        newest = published_at.max(initial=0)
+        age = np.where(published_at != 0, (newest - published_at) / half_life_seconds, 1.0)
         # In logarithms, so that news of many half-lives ago keep their order.
         self._log_scores = np.log2(1.0 + catalogue.popularity.astype(np.float64)) - age
         self._order = np.argsort(-self._log_scores, kind="stable")

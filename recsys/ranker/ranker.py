@@ -84,9 +84,7 @@ class Ranker:
             _scorer=Scorer(catalogue.vectors, device=device, dtype=dtype),
             _pools=Pools(catalogue),
             _popularity=Popularity(
-                catalogue,
-                now=manifest.created_at.timestamp(),
-                half_life_seconds=config.popularity_half_life_hours * 3600,
+                catalogue, half_life_seconds=config.popularity_half_life_hours * 3600
             ),
         )
 

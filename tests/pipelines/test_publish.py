@@ -3,6 +3,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from redis import Redis
+from safetensors.numpy import save as save_arrays
 
 from pipelines.cli import run
 from recsys.ranker.bundle import Catalogue, Manifest, save
@@ -160,3 +162,22 @@ def test_a_damaged_bundle_leaves_the_store_as_it_was(trained, url):
     assert publish(trained, url) == 2
     with opened(url) as store:
         assert store.versions() == []
+
+
+# -- what must never leave the offline world
+
+
+def test_nothing_of_the_offline_folder_reaches_the_store(trained, url):
+    """Every value in Redis is searched for the bytes of the bias-aware vectors and attributes."""
+    aware = np.random.default_rng(9).standard_normal((3, 4)).astype(np.float16)
+    (trained / "offline").mkdir()
+    (trained / "offline" / "bias_aware.safetensors").write_bytes(save_arrays({"vectors": aware}))
+    (trained / "offline" / "attributes.csv").write_text("u1,nonbinary")
+    assert publish(trained, url) == 0
+    with Redis(unix_socket_path=str(trained.parent / "store" / "redis.sock")) as client:
+        values = [client.get(key) for key in client.scan_iter(_type="string")]
+        families = {key.split(b":")[1] for key in client.scan_iter()}
+    assert families == {b"live", b"versions", b"v", b"spaces", b"s", b"history"}
+    assert any(worlds.bundle().readers.vectors[0].tobytes() in value for value in values)
+    for secret in [*(row.tobytes() for row in aware), b"nonbinary"]:
+        assert not any(secret in value for value in values)
