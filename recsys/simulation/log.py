@@ -14,6 +14,8 @@ HEAT_HALF_LIFE_HOURS = 12.0
 """Of a click's effect on popularity."""
 NOVELTY_HALF_LIFE_HOURS = 12.0
 """Of the head start that a new news gets."""
+INCLUSION_DRAWS = 1024
+"""Slates drawn, at least, to compute inclusion: a relative error of about 1 % at 10 places."""
 MAX_CELLS = 1 << 23
 """Slates times live news drawn at once: bounds the memory."""
 _HOUR_US = 3_600_000_000
@@ -51,7 +53,10 @@ class Log:
         self._clicked = np.empty((0, 2), np.int64)  # pairs of reader and live news
         self._num_slates = 0
         self.inclusion = np.zeros((config.hours, config.news), np.float32)
-        """Probability of each news to be in a slate of each hour; 0 when not alive."""
+        """Probability of each news to be in a slate of each hour; 0 when not alive.
+
+        On average over the readers who come in that hour, as if they had not clicked it yet.
+        """
 
     def hours(self) -> Iterator[list[Slates]]:
         """Draw the log; each step is an hour, in one or more blocks of bounded size."""
@@ -64,8 +69,8 @@ class Log:
         weights = policy.weights(
             self._attraction(hour, live), config.exposure_bias, config.exploration
         )
-        self.inclusion[hour, live] = policy.inclusion(weights, config.slate, self._for_inclusion)
         visitors = self._for_slates.permutation(np.flatnonzero(self._world.readers.visits[hour]))
+        self.inclusion[hour, live] = self._inclusion(visitors[:INCLUSION_DRAWS], live, weights)
         times = hour * _HOUR_US + np.sort(self._for_slates.integers(_HOUR_US, size=len(visitors)))
         step = max(1, MAX_CELLS // len(live))
         blocks = [
@@ -117,16 +122,34 @@ class Log:
             self.inclusion[hour, shown],
         )
 
+    def _inclusion(
+        self,
+        visitors: Int[np.ndarray, " slates"],
+        live: Int[np.ndarray, " live"],
+        weights: Float[np.ndarray, " live"],
+    ) -> Float[np.ndarray, " live"]:
+        """Compute inclusion from as many draws for each visitor as it takes."""
+        count = len(visitors)
+        times = -(-INCLUSION_DRAWS // max(count, 1))
+        return policy.inclusion(
+            weights,
+            self._left_out(visitors, live).repeated(count, times),
+            draws=max(count, 1) * times,
+            places=self._world.config.slate,
+            rng=self._for_inclusion,
+        )
+
     def _left_out(
         self, visitors: Int[np.ndarray, " slates"], live: Int[np.ndarray, " live"]
     ) -> LeftOut:
         """Find what visitors have clicked, unless that leaves them too little to be shown."""
         row_of = np.full(self._world.config.readers, -1)
         row_of[visitors] = np.arange(len(visitors))
-        rows = row_of[self._clicked[:, 0]]
-        columns = np.searchsorted(live, self._clicked[:, 1])
-        count = np.bincount(rows[rows >= 0], minlength=len(visitors))
-        kept = (rows >= 0) & (count[rows] <= len(live) - self._world.config.slate - 1)
+        visiting = self._clicked[row_of[self._clicked[:, 0]] >= 0]
+        rows = row_of[visiting[:, 0]]
+        columns = np.searchsorted(live, visiting[:, 1])
+        count = np.bincount(rows, minlength=len(visitors))
+        kept = count[rows] < len(live) - self._world.config.slate
         return LeftOut(rows[kept], columns[kept])
 
     def _remember(self, blocks: list[Slates], hour: int) -> None:

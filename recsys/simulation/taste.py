@@ -14,9 +14,9 @@ from recsys.simulation.titles import Lexicon
 
 SPREAD = {"topics": 1.0, "sections": 0.6, "tones": 0.5}
 """Standard deviation of readers' purely personal taste along the axes of each kind."""
-SHIFT = {"topics": 0.25, "sections": 0.2, "tones": 0.1}
+SHIFT = {"topics": 0.3, "sections": 0.22, "tones": 0.1}
 """Shift of a taste by an attribute at bias 1, in standard deviations of the personal taste."""
-CROSSED = 0.2
+CROSSED = 0.22
 """Weight with which a taste follows its partner's at bias 1; the attribute gives the sign."""
 RESOLVE = 2.0
 """How soon a strong personal liking leaves the attribute nothing to say."""

@@ -12,8 +12,8 @@
 
 *Relevance* is the probability of a click given that the news is examined, *examination* that its
 place is looked at, *inclusion* that this slate held this news at any place, *exposure* that this
-reader was shown this news at all, given when the reader came; the last two are the policy's for a
-reader who has clicked nothing that is alive.
+reader was shown this news at all, given when the reader came. The last two are averages over the
+readers who came in the same hour: who has clicked more is shown more of the rest.
 """
 
 from collections.abc import Callable, Sequence

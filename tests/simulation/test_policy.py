@@ -63,5 +63,12 @@ def test_inclusion_is_the_chance_to_be_in_a_slate():
         sum(slate_probability(weights, pair) for pair in permutations(range(4), 2) if news in pair)
         for news in range(4)
     ]
-    found = policy.inclusion(weights, 2, np.random.default_rng(3))
-    np.testing.assert_allclose(found, expected, rtol=0.06)
+    found = policy.inclusion(weights, NOBODY, draws=4_000, places=2, rng=np.random.default_rng(3))
+    np.testing.assert_allclose(found, expected, rtol=0.03)
+
+
+def test_inclusion_grows_with_what_is_left_out():
+    weights = np.array([0.4, 0.3, 0.2, 0.1])
+    left_out = LeftOut(np.array([0]), np.array([0])).repeated(1, 2_000)
+    found = policy.inclusion(weights, left_out, draws=2_000, places=1, rng=np.random.default_rng(4))
+    np.testing.assert_allclose(found[1:], weights[1:] / 0.6, rtol=0.05)
