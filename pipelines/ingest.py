@@ -9,15 +9,26 @@ from pipelines.console import emit, err, progress
 from recsys.data.dataset import Dataset
 from recsys.data.prefetch import prefetch
 from recsys.data.raw import RawFolder
-from recsys.data.sources import adressa, ebnerd, mind, movielens
+from recsys.data.sources import (
+    adressa,
+    coat,
+    ebnerd,
+    kuairec,
+    mind,
+    movielens,
+    yahoo_r3,
+)
 from recsys.data.writer import DatasetWriter
 from recsys.errors import ConfigError, DataError
 
 SOURCES = {
     "adressa": adressa.read,
+    "coat": coat.read,
     "ebnerd": ebnerd.read,
+    "kuairec": kuairec.read,
     "mind": mind.read,
     "movielens": movielens.read,
+    "yahoo-r3": yahoo_r3.read,
 }
 MEGABYTE = 1e6
 
@@ -73,7 +84,7 @@ def ingest(
         empty = True
         for name, table in prefetch(SOURCES[source](folder)):
             writer.add(name, table)
-            empty = empty and name != "impressions"
+            empty = empty and name not in ("impressions", "ratings")
             bar.update(
                 task,
                 completed=round(folder.read_bytes / MEGABYTE),
@@ -81,6 +92,8 @@ def ingest(
             )
         if empty:
             dropped = sum(folder.bad_rows.counts().values())
-            message = f"the log is empty: expected an impression, and {dropped} rows were left out"
+            message = (
+                f"the log is empty: expected an impression or rating; {dropped} rows were left out"
+            )
             raise DataError.at(raw, message)
     return Dataset.open(out)

@@ -73,7 +73,7 @@ def test_bad_rows_are_skipped_when_asked(raw, tmp_path):
 def test_a_log_of_bad_rows_only_is_empty(raw, tmp_path, capsys):
     (raw / "behaviors.tsv").write_text(BAD)
     assert ingest(raw, tmp_path / "d", "--skip-bad-rows") == 2
-    assert "the log is empty: expected an impression, and 1 rows were left out" in " ".join(
+    assert "the log is empty: expected an impression or rating; 1 rows were left out" in " ".join(
         capsys.readouterr().err.split()
     )
 
