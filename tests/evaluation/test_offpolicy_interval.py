@@ -15,11 +15,11 @@ def logged(rounds, rng):
     return rewards, weights
 
 
-def coverage(estimator, rounds=400, trials=200):
+def coverage(estimator, rounds=400, trials=150):
     covered = 0
     for trial in range(trials):
         rng = np.random.default_rng(trial)
-        interval = bootstrap(estimator(*logged(rounds, rng)), rng=rng, num_samples=200)
+        interval = bootstrap(estimator(*logged(rounds, rng)), rng=rng, num_samples=150)
         covered += interval.low <= TRUTH <= interval.high
     return covered / trials
 
