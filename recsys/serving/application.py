@@ -5,6 +5,7 @@ batch comes from one version.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -103,8 +104,8 @@ class Application:
 
     def _count(self, steps: Sequence[_Step], ranked: Sequence[Ranked], model: Model) -> None:
         self._metrics.batch.observe(len(steps))
-        for step in steps:
-            self._metrics.rungs.labels(step.rung.name.lower()).inc()
+        for rung, slates in Counter(step.rung for step in steps).items():
+            self._metrics.rungs.labels(rung.name.lower()).inc(slates)
         model.exposure.add(places.rows for places in ranked)
 
 
@@ -144,7 +145,7 @@ def _query(
         hidden += _rows(known.histories.get(ask.user, ()), row_of)
     rows = None
     if ask.candidates:
-        rows = np.array(_rows(dict.fromkeys(ask.candidates), row_of), np.int64)
+        rows = np.array(_rows(ask.candidates, row_of), np.int64)
     return Query(
         vector=vector,
         rows=rows,
@@ -156,7 +157,7 @@ def _query(
 
 def _rows(ids: Iterable[NewsId], row_of: Mapping[NewsId, int]) -> list[int]:
     """Find the catalogue rows of the news that are in it; the others are left out."""
-    return [row_of[news] for news in ids if news in row_of]
+    return [row for row in map(row_of.get, ids) if row is not None]
 
 
 def _slate(step: _Step, places: Ranked, model: Model) -> Slate:

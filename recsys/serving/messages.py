@@ -1,8 +1,9 @@
 """Wire messages to domain values and back; every limit of the proto comments is enforced here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
+from typing import cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -77,13 +78,17 @@ def _check_rank(request: ranking_pb2.RankRequest, violations: Violations) -> Non
 def _ask(request: ranking_pb2.RankRequest) -> Ask:
     return Ask(
         user=UserId(request.user_id),
-        session=[NewsId(news) for news in request.history_ids],
-        candidates=[NewsId(news) for news in request.candidate_ids],
+        session=_news(request.history_ids),
+        candidates=_news(request.candidate_ids),
         k=request.k or DEFAULT_K,
         condition=_condition(request.filter) if request.HasField("filter") else None,
-        exclude=[NewsId(news) for news in request.filter.exclude_ids],
+        exclude=_news(request.filter.exclude_ids),
         hide_seen=request.filter.seen != ranking_pb2.SEEN_SHOW,
     )
+
+
+def _news(ids: Iterable[str]) -> list[NewsId]:
+    return cast(list[NewsId], list(ids))  # there may be thousands: no call for each
 
 
 def _condition(wanted: ranking_pb2.Filter) -> Condition | None:

@@ -86,8 +86,10 @@ class ExposureCounter:
 
     def __init__(self, counter: Counter, **columns: Sequence[str]) -> None:
         """Code every column, ``kind=[value of each catalogue row]``, once."""
-        self._counter = counter
-        self._columns = {kind: _coded(values) for kind, values in columns.items()}
+        self._columns = []
+        for kind, values in columns.items():
+            names, codes = _coded(values)
+            self._columns.append(([counter.labels(kind, name) for name in names], codes))
 
     def add(self, slates: Iterable[Int64[np.ndarray, " places"]]) -> None:
         """Count slates given as catalogue rows, best first."""
@@ -97,10 +99,11 @@ class ExposureCounter:
         rows = np.concatenate(slates)
         places = np.concatenate([np.arange(1, len(rows) + 1) for rows in slates])
         exposure = 1 / np.log2(1 + places)
-        for kind, (names, codes) in self._columns.items():
-            sums = np.bincount(codes[rows], weights=exposure, minlength=len(names))
-            for code in np.flatnonzero(sums):
-                self._counter.labels(kind, names[code]).inc(float(sums[code]))
+        for counters, codes in self._columns:
+            sums = np.bincount(codes[rows], weights=exposure).tolist()
+            for counter, given in zip(counters, sums, strict=False):
+                if given:
+                    counter.inc(given)
 
 
 def _coded(values: Sequence[str]) -> tuple[list[str], Int64[np.ndarray, " rows"]]:

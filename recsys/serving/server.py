@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import torch
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -52,6 +53,7 @@ def run(settings: ServeSettings, store: Store, announce: Callable[[str], None]) 
         AddressInUse: The port, or the metrics port, is taken.
         ConfigError: The device is not there, or a TLS file cannot be read.
     """
+    torch.set_num_threads(settings.threads)
     asyncio.run(_until_signalled(settings, store, announce))
 
 

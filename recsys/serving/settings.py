@@ -1,5 +1,6 @@
 """Settings of the ranking service: from ``RECSYS_*`` variables, overruled by the command line."""
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,6 +8,10 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.errors import ConfigError
+
+
+def _half_the_cores() -> int:
+    return max(1, (os.cpu_count() or 1) // 2)
 
 
 class ServeSettings(BaseSettings):
@@ -30,6 +35,9 @@ class ServeSettings(BaseSettings):
     """``cpu``, ``cuda``, ``cuda:1``; ``auto`` is the first GPU, or the CPU when there is none."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type that scores are computed in; ``auto`` picks what is faster here."""
+    threads: int = Field(default_factory=_half_the_cores, ge=1)
+    """Threads that scores are computed with on a CPU; by default half the cores, as gRPC and
+    look-ups need some as well."""
     explore: float = Field(0.0, ge=0, le=1)
     """Probability that a place is filled at random rather than by the best news, so that
     tomorrow's offline evaluation has something to compare with."""

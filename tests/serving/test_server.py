@@ -214,14 +214,9 @@ async def until_held(release):
         await asyncio.sleep(0.01)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
-
-
 def test_a_lost_store_leaves_popular_news_and_its_return_is_noticed(tmp_path):
     """Redis is killed under a running server, and started again."""
-    port = free_port()
+    port = world.free_port()
     with world.redis_process(tmp_path, port):
         store = open_store(f"redis://127.0.0.1:{port}/0")
         world.publish(store)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from recsys.errors import ConfigError
@@ -58,3 +60,9 @@ def test_an_unknown_setting_is_an_error():
 
 def test_the_token_is_never_shown():
     assert "s3cret" not in repr(ServeSettings.read(token="s3cret"))
+
+
+@pytest.mark.parametrize("name", ServeSettings.model_fields)
+def test_every_setting_is_documented(name):
+    documentation = Path(__file__).parents[2] / "docs" / "serving.md"
+    assert f"`RECSYS_{name.upper()}`" in documentation.read_text()

@@ -137,11 +137,23 @@ def redis_process(folder, port):
     ]
     process = subprocess.Popen(command)
     try:
-        for _ in range(200):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.02)
-        yield process
+        with redis_answers(port):
+            yield process
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def redis_answers(port):
+    """Wait until a server that was just started takes connections."""
+    for _ in range(500):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        time.sleep(0.02)
+    yield
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
