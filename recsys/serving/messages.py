@@ -21,6 +21,7 @@ MAX_VALUES = 1_000
 MAX_K = 1_000
 DEFAULT_K = 10
 MAX_BATCH = 256
+MAX_PLACES = 10_000
 MAX_IMPRESSIONS = 1_000
 MAX_POSITION = 1_000
 
@@ -35,6 +36,12 @@ def asks(requests: Sequence[ranking_pb2.RankRequest]) -> list[Ask]:
     found = len(requests)
     violations.check(
         "requests", found <= MAX_BATCH, f"expected at most {MAX_BATCH} requests, found {found}"
+    )
+    places = sum(request.k or DEFAULT_K for request in requests)
+    violations.check(
+        "requests",
+        places <= MAX_PLACES,
+        f"expected at most {MAX_PLACES} news wanted in all, found {places}",
     )
     for index, request in enumerate(requests):
         violations.prefix = f"requests[{index}]."

@@ -29,7 +29,8 @@ from recsys.serving.service import FeedbackService, ModelService, RankingService
 from recsys.serving.settings import ServeSettings
 from recsys.store.base import Store, VersionMeta
 
-MAX_MESSAGE_BYTES = 1 << 20
+MAX_REQUEST_BYTES = 1 << 20
+MAX_RESPONSE_BYTES = 4 << 20  # what gRPC clients take unless told otherwise
 RANKING = "recsys.rpc.v1.RankingService"
 FEEDBACK = "recsys.rpc.v1.FeedbackService"
 MODEL = "recsys.rpc.v1.ModelService"
@@ -140,8 +141,8 @@ def _server(settings: ServeSettings) -> grpc.aio.Server:
         interceptors=[BearerToken(token.get_secret_value())] if token else [],
         options=[
             ("grpc.so_reuseport", int(settings.reuse_port)),
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+            ("grpc.max_send_message_length", MAX_RESPONSE_BYTES),
         ],
     )
 

@@ -51,9 +51,12 @@ async def answering(
         except RecsysError as error:
             code = _code(error)
             ends_with(code.name)
-            if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-                metrics.shed.inc()
-            log.info("%s refused, request_id=%r: %s: %s", method, request_id, code.name, error)
+            shed = code is grpc.StatusCode.RESOURCE_EXHAUSTED
+            metrics.shed.inc(shed)
+            level = logging.DEBUG if shed else logging.INFO  # a flood must not become one of lines
+            log.log(
+                level, "%s refused, request_id=%r: %s: %s", method, request_id, code.name, error
+            )
             await _abort(context, code, error)
         except Exception:  # a defect: the log must hear of it, the caller learns only that
             ends_with(grpc.StatusCode.INTERNAL.name)

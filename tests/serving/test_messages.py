@@ -77,6 +77,12 @@ def test_a_batch_has_at_most_256_requests():
     assert len(messages.asks(requests[:256])) == 256
 
 
+def test_a_batch_wants_at_most_10000_news_in_all():
+    requests = [ranking_pb2.RankRequest(k=1_000)] * 10
+    assert len(messages.asks(requests)) == 10
+    assert list(violations(messages.asks, [*requests, ranking_pb2.RankRequest()])) == ["requests"]
+
+
 def test_a_filter_that_asks_for_nothing_is_no_condition():
     wanted = ranking_pb2.Filter(exclude_ids=["N1"], seen=ranking_pb2.SEEN_SHOW)
     ask = messages.ask(ranking_pb2.RankRequest(filter=wanted))
