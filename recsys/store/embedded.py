@@ -103,9 +103,9 @@ class EmbeddedServer:
         command = [self._executable()]
         for name, value in options.items():
             command += [f"--{name}", value]
-        run = [sys.executable, "-I", "-S", supervisor.__file__, str(self.folder)]
+        run = [sys.executable, "-I", "-S", supervisor.__file__]
         subprocess.run(
-            [*run, str(lock.fileno()), *command],
+            [*run, str(self.folder), str(self.socket), str(lock.fileno()), *command],
             pass_fds=[lock.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,9 +1,9 @@
 """The process beside an embedded redis-server: it outlives every user and stops the server.
 
-Run as ``python -I -S supervisor.py FOLDER LOCK_FD COMMAND...`` and imports the standard library
-only, so that it is up in milliseconds. It detaches, starts the server, and then waits for an
-exclusive lock on ``users.lock``, on which each user holds a shared one. The kernel lets go of a
-lock when a process ends, in whatever way; so the wait is over when the last user is gone.
+It is run as ``python -I -S supervisor.py FOLDER SOCKET LOCK_FD COMMAND...`` and imports nothing but
+the standard library, so that it is up in milliseconds. It detaches, starts the server, and then
+waits for an exclusive lock on ``users.lock``, on which each user holds a shared one. The kernel
+lets go of a lock when a process ends, in whatever way: the wait is over when the last user is gone.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from types import FrameType
 _PR_SET_PDEATHSIG = 1
 
 
-def main(folder: Path, lock: int, command: list[str]) -> None:
+def main(folder: Path, socket: Path, lock: int, command: list[str]) -> None:
     """Detach, then run the server until nobody uses it."""
     if os.fork():
         os._exit(0)
@@ -31,6 +31,9 @@ def main(folder: Path, lock: int, command: list[str]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         server.terminate()  # Redis flushes its log and exits
         server.wait()
+        if socket.parent != folder:  # a temporary folder of its own
+            socket.unlink(missing_ok=True)
+            socket.parent.rmdir()
 
 
 def _server_ended(_signal: int, _frame: FrameType | None) -> None:
@@ -44,4 +47,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

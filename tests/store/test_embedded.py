@@ -5,6 +5,7 @@ import sys
 import time
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from recsys.errors import StoreUnavailable
@@ -60,17 +61,20 @@ def users(url, number):
 
 def is_running(pid):
     try:
-        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
-def stops(pid):
+def ends(condition):
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while is_running(pid) and time.monotonic() < deadline:
+    while condition() and time.monotonic() < deadline:
         time.sleep(0.01)
-    return not is_running(pid)
+    return not condition()
+
+
+def stops(pid):
+    return ends(lambda: is_running(pid))
 
 
 def server_of(store):
@@ -89,7 +93,7 @@ def test_the_server_has_stopped_when_its_only_user_has_closed(url):
     store = open_store(url)
     pid = server_of(store)
     store.close()
-    assert not is_running(pid)
+    assert stops(pid)
 
 
 def test_closing_twice_is_fine(url):
@@ -105,7 +109,7 @@ def test_processes_share_one_server_and_the_last_one_stops_it(url):
         first.leave()
         assert is_running(pid)
         second.leave()
-        assert not is_running(pid)
+        assert stops(pid)
 
 
 def test_what_one_process_writes_another_reads(url):
@@ -154,7 +158,7 @@ def test_interrupting_the_one_who_started_it_leaves_the_server_to_the_others(url
         first.process.wait()
         assert server_of(store) == pid
         store.close()
-        assert not is_running(pid)
+        assert stops(pid)
 
 
 def test_a_server_that_was_killed_is_started_again_with_all_data(url):
@@ -173,9 +177,7 @@ def test_a_server_that_was_killed_is_started_again_with_all_data(url):
 def test_a_server_whose_supervisor_is_killed_goes_too(url):
     store = open_store(url)
     pid = server_of(store)
-    with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-        supervisor = int(stat.read().rpartition(")")[2].split()[1])
-    os.kill(supervisor, signal.SIGKILL)
+    os.kill(psutil.Process(pid).ppid(), signal.SIGKILL)
     assert stops(pid)
     store.close()
 
@@ -185,8 +187,11 @@ def test_a_path_too_long_for_a_socket_works(tmp_path):
     store, again = open_store(url), open_store(url)
     store.report([event()])
     assert list(again.events()) == [event()]
-    store.close()
-    again.close()
+    folder = EmbeddedServer(url.removeprefix("embedded://"))
+    assert folder.socket.exists()
+    for user in (store, again, folder):
+        user.close()
+    assert ends(folder.socket.parent.exists)
 
 
 def test_a_relative_path_is_below_the_working_directory(tmp_path, monkeypatch):
