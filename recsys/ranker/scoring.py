@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16, Float32, Int64
+from jaxtyping import Bool, Float, Float16, Float32, Int64
 from torch import Tensor
 from torch.nn import functional
 
 from recsys.ranker.pool import Pool
-from recsys.ranker.query import NO_ROWS, Rows
+from recsys.ranker.query import Rows
 from recsys.types import ServedVectors
 
 Queries = Float[Tensor, "batch dim"]
@@ -28,13 +28,11 @@ Columns = Int64[Tensor, "batch finalists"]
 Top = tuple[Rows, Float32[np.ndarray, " _places"]]
 """Rows, best first, and their scores."""
 
-NO_SCORES = np.zeros(0, np.float32)
 _ERROR = {torch.float32: 3.02 * 2.0**-24, torch.bfloat16: 3.02 * 2.0**-8}
 """Bound of a score's error in units of |query| |news|: three roundings, of both factors and of the
 sum, by at most 2^-24 or 2^-8 each, and what they do to each other."""
 _SPARE_FINALISTS = 64
-"""Finalists besides twice the places asked for; with fewer, near ties reach beyond them too often,
-and with as few candidates as this it is not worth choosing."""
+"""Finalists besides twice the places asked for; with fewer, near ties too often reach beyond."""
 _EXACT_AT_ONCE = 1 << 22
 """Numbers gathered in one go, so that memory stays bounded."""
 _TRIALS, _TRIAL_ROWS, _TRIAL_BATCH = 3, 16_384, 16
@@ -107,10 +105,12 @@ class Scorer:
             line[: pool.size] = pool.members()
         rows = self._put(table)
         sizes = self._put(np.array([pool.size for pool in pools]))
+        padding = torch.arange(width, device=self.device) >= sizes[:, None]
+        if width <= 2 * _num_finalists(nums):  # not worth choosing among
+            return _cut(self._order(queries, rows, padding, max(nums)), nums)
         news = functional.embedding(rows, self._matrix)
         rough = torch.bmm(news, queries.to(self.dtype)[:, :, None])[:, :, 0]
-        rough.masked_fill_(torch.arange(width, device=self.device) >= sizes[:, None], -torch.inf)
-        return self._finish(queries, rough, rows, nums)
+        return self._finish(queries, rough.masked_fill_(padding, -torch.inf), rows, nums)
 
     def _top_of_many(self, queries: Queries, pools: Sequence[Pool], nums: list[int]) -> list[Top]:
         """Score the whole catalogue, then mask what is not eligible."""
@@ -127,24 +127,18 @@ class Scorer:
         self, queries: Queries, rough: Rough, rows: RowTable | None, nums: list[int]
     ) -> list[Top]:
         """Choose finalists by rough scores and order them by exact ones."""
-        most = max(nums)
-        if most == 0:
-            return [(NO_ROWS, NO_SCORES)] * len(nums)
-        num_finalists = 2 * most + _SPARE_FINALISTS
-        if rough.shape[1] <= 2 * num_finalists:
-            everything = torch.arange(rough.shape[1], device=self.device).expand(rough.shape)
-            return _cut(self._order(queries, rough, rows, everything, most), nums)
-        values, columns = rough.topk(num_finalists)
-        tops = self._order(queries, rough, rows, columns.sort(dim=1).values, most)
-        for i, least in self._doubtful(queries, values, nums):
+        values, columns = rough.topk(min(_num_finalists(nums), rough.shape[1]))
+        tops = self._order_columns(queries, rough, rows, columns.sort(dim=1).values, max(nums))
+        for i, least in self._doubtful(queries, rough, values, nums):
             columns = (rough[i].float() >= least).nonzero().T
             line = slice(i, i + 1)
             of_line = None if rows is None else rows[line]
-            tops[i] = self._order(queries[line], rough[line], of_line, columns, nums[i])[0]
+            alone = self._order_columns(queries[line], rough[line], of_line, columns, nums[i])
+            tops[i] = alone[0]
         return _cut(tops, nums)
 
     def _doubtful(
-        self, queries: Queries, values: Float[Tensor, "batch best"], nums: list[int]
+        self, queries: Queries, rough: Rough, values: Float[Tensor, "batch best"], nums: list[int]
     ) -> list[tuple[int, float]]:
         """Find queries of which a news outside the finalists might belong into the answer.
 
@@ -154,6 +148,8 @@ class Scorer:
         Returns:
             Query and the least rough score that might do.
         """
+        if values.shape[1] == rough.shape[1]:
+            return []
         last = self._put(np.maximum(np.array(nums) - 1, 0))[:, None]
         reach = 2 * self._error * queries.float().norm(dim=1)
         least = values.gather(1, last)[:, 0].float() - reach
@@ -161,15 +157,19 @@ class Scorer:
         doubtful = (outside >= least) & (outside > -torch.inf)
         return [(i, least[i].item()) for i in doubtful.nonzero()[:, 0].tolist()]
 
-    def _order(
+    def _order_columns(
         self, queries: Queries, rough: Rough, rows: RowTable | None, columns: Columns, num: int
     ) -> list[Top]:
-        """Order finalists, given by ascending columns, by exact score and then by row."""
         finalists = columns if rows is None else rows.gather(1, columns)
-        exact = self._exact(queries, finalists)
-        exact.masked_fill_(rough.gather(1, columns) == -torch.inf, -torch.inf)
+        return self._order(queries, finalists, rough.gather(1, columns) == -torch.inf, num)
+
+    def _order(
+        self, queries: Queries, rows: Columns, excluded: Bool[Tensor, "batch finalists"], num: int
+    ) -> list[Top]:
+        """Order ascending rows by exact score and then by row."""
+        exact = self._exact(queries, rows).masked_fill_(excluded, -torch.inf)
         scores, order = exact.sort(dim=1, descending=True, stable=True)
-        best = finalists.gather(1, order[:, :num]).cpu().numpy()
+        best = rows.gather(1, order[:, :num]).cpu().numpy()
         return list(zip(best, scores[:, :num].cpu().numpy(), strict=True))
 
     def _exact(self, queries: Queries, rows: Columns) -> Float[Tensor, "batch finalists"]:
@@ -183,6 +183,10 @@ class Scorer:
 
     def _put(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, device=self.device)
+
+
+def _num_finalists(nums: Sequence[int]) -> int:
+    return 2 * max(nums) + _SPARE_FINALISTS
 
 
 def _cut(tops: Sequence[Top], nums: Sequence[int]) -> list[Top]:
