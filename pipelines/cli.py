@@ -21,6 +21,7 @@ VERBS = {
     "simulate": ("pipelines.simulate", "Write a dataset whose truth is known."),
     "ingest": ("pipelines.ingest", "Turn a raw log into a canonical dataset."),
     "inspect": ("pipelines.inspect", "Check a dataset and say what is in it."),
+    "propensity": ("pipelines.propensity", "Estimate how likely each news was seen; weigh it."),
     "train": ("pipelines.train", "Learn bias-aware and bias-free interest from a dataset."),
     "audit": ("pipelines.audit", "Attack the vectors that would be served, and report."),
     "publish": ("pipelines.publish", "Put a run's bundle into the store and make it live."),
@@ -28,6 +29,10 @@ VERBS = {
     "rank": ("pipelines.rank", "Ask a running service for a reader's news."),
     "versions": ("pipelines.versions", "List published versions, activate one, or roll back."),
     "nightly": ("pipelines.nightly", "Ingest, train, audit and publish, with the audit as gate."),
+    "evaluate-ratings": (
+        "pipelines.evaluate_ratings",
+        "Compare ways of learning from self-selected ratings.",
+    ),
     "evaluate-ultr": ("pipelines.evaluate_ultr", "Compare ways of learning from biased clicks."),
     "evaluate-policy": (
         "pipelines.evaluate_policy",
@@ -91,6 +96,8 @@ def run(args: list[str]) -> int:
         return _say(str(error), 2)
     except Refused as error:
         return _say(f"refused: {error}", 3)
+    except OSError as error:  # a full disk, a folder that may not be written
+        return _say(f"{error.filename or 'input/output'}: {error.strerror or error}", 2)
     except RecsysError as error:
         return _say(str(error), 1)
     return 0

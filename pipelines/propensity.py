@@ -1,0 +1,270 @@
+"""`recsys propensity`: how likely each news was seen, what that weighs, and whether to trust it."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+
+from pipelines import propensity_report
+from pipelines.console import emit, err, out
+from pipelines.propensity_log import EXAMINATION, Seen
+from recsys import config as settings
+from recsys.config import Config
+from recsys.data.dataset import Dataset
+from recsys.errors import ConfigError, DataError
+from recsys.propensity import diagnostics
+from recsys.propensity.covariates import Described
+from recsys.propensity.diagnostics import RandomFeatures
+from recsys.propensity.estimate import (
+    EXPOSURE,
+    WHOLE,
+    Anywhere,
+    Balancer,
+    Estimate,
+    KernelConfig,
+    as_propensities,
+)
+from recsys.propensity.kernels import Kernel, median_scale, population
+from recsys.propensity.weights import WEIGHTINGS, check
+
+METHODS = ("logged", "rate", "visits", *EXPOSURE, "kernel", *EXAMINATION)
+FEATURES = 512
+"""Random features of the reported MMD."""
+
+
+class PropensityConfig(Config):
+    """How propensities become weights."""
+
+    weights: Literal["inverse", "clipped", "self-normalised", "stabilised"] = "clipped"
+    """What is written as the weight."""
+    floor: float = 0.001
+    """Propensities are raised to it, in (0, 1]; ``inverse`` refuses instead."""
+    covariates: Literal["attributes", "factors"] = "factors"
+    """Known attributes of readers and news, or factors of what was observed."""
+    window_hours: float = 1.0
+    """Span of ``rate``, above 0."""
+    positive: float = 3.0
+    """Ratings from here on are liked; of use to the adaptive choice only."""
+    base: str = ""
+    """Exposure model that ``kernel`` starts from; empty: equal weights."""
+    kernel: KernelConfig = KernelConfig()
+    """Balancing."""
+    seed: int = 0
+
+
+def main(
+    dataset: Annotated[Path, typer.Argument(help="Folder written by `recsys ingest`.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    method: Annotated[
+        list[str],
+        typer.Option(help=f"One of {', '.join(METHODS)}; several are multiplied."),
+    ],
+    weights: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(WEIGHTINGS)}. [default: clipped]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting, as in floor=0.01 or kernel.functions=64."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the diagnostics as JSON.")] = False,
+) -> None:
+    """Estimate how likely each observed news was seen, and what it should weigh.
+
+    OUT receives weights.parquet (one row an impression or rating, in the dataset's order),
+    diagnostics.json and report.html. For logs, being seen is being shown and being looked at: give
+    one method for each, and they are multiplied.
+
+    Example: recsys propensity data/demo out --method rate --method harvesting
+    """
+    overrides = [*(set_ or []), *([f"weights={weights}"] if weights else [])]
+    wanted = settings.load(PropensityConfig, None, overrides)
+    if unknown := [name for name in method if name not in METHODS]:
+        raise ConfigError(f"--method {unknown[0]!r}: expected one of {', '.join(METHODS)}")
+    if not 0 < wanted.floor <= 1 or not wanted.window_hours > 0:
+        raise ConfigError("expected floor in (0, 1] and window_hours above 0")
+    if folder.exists() and not force:
+        raise DataError.at(folder, "is there already; give another folder, or --force")
+    found = estimate(Dataset.open(dataset), method, wanted)
+    write(found, folder)
+    if json_:
+        emit(found.diagnostics)
+        return
+    _show(found.diagnostics, folder)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What ends up in the folder."""
+
+    weights: pa.Table
+    diagnostics: dict[str, Any]
+
+
+def estimate(dataset: Dataset, methods: list[str], config: PropensityConfig) -> Found:
+    """Estimate by every method, multiply, weigh and diagnose.
+
+    Raises:
+        DataError: A method cannot be applied to this dataset, or a propensity is not in (0, 1].
+    """
+    rng = np.random.default_rng(config.seed)
+    seen = Seen.of(dataset, config.positive)
+    described = _covariates(seen, methods, config, rng)
+    parts = {name: _estimate(name, seen, described, config, rng) for name in methods}
+    product = np.prod([part.propensities for part in parts.values()], axis=0)
+    if config.weights != "inverse":
+        product, low = np.maximum(product, config.floor), product < config.floor
+    else:
+        product, low = product, np.zeros(len(product), bool)
+    propensities = check(product, " x ".join(methods))
+    weights = WEIGHTINGS[config.weights](propensities, config.floor)
+    about: dict[str, Any] = {
+        "dataset": str(dataset.path),
+        "methods": methods,
+        "readers": seen.shape[0],
+        "news": seen.shape[1],
+        **diagnostics.diagnose(weights, low).model_dump(),
+        "notes": {name: part.notes for name, part in parts.items() if part.notes},
+    }
+    if described:
+        about |= _balance(seen, described, weights, config)
+    for name, part in parts.items():
+        if part.anywhere:
+            about.setdefault("reliability", {})[name] = _reliability(seen, part.anywhere, rng)
+    about["settings"] = config.model_dump(mode="json")
+    return Found(_table(seen, propensities, weights), about)
+
+
+def write(found: Found, folder: Path) -> None:
+    """Write the folder aside, then move it into place."""
+    aside = folder.parent / f".{folder.name}.partial-{os.getpid()}"
+    aside.mkdir(parents=True)
+    try:
+        pq.write_table(found.weights, aside / "weights.parquet", compression="zstd")
+        text = json.dumps(found.diagnostics, indent=2, allow_nan=False)
+        (aside / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
+        page = propensity_report.render(found.diagnostics)
+        (aside / "report.html").write_text(page, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _covariates(
+    seen: Seen, methods: list[str], config: PropensityConfig, rng: np.random.Generator
+) -> Described | None:
+    """Examination alone needs none."""
+    if not {"kernel", *EXPOSURE} & set(methods):
+        return None
+    return seen.factors(rng) if config.covariates == "factors" else seen.describe()
+
+
+def _estimate(
+    name: str,
+    seen: Seen,
+    described: Described | None,
+    config: PropensityConfig,
+    rng: np.random.Generator,
+) -> Estimate:
+    if name == "logged":
+        return Estimate(seen.logged())
+    if name == "rate":
+        return Estimate(seen.rate(config.window_hours))
+    if name == "visits":
+        return Estimate(seen.visits(config.window_hours))
+    if name in EXAMINATION:
+        found = seen.examination(name)
+        notes = {"curve": found.curve.tolist(), "impressions": found.impressions.tolist()}
+        places = seen.frame["position"].to_numpy(np.int64)
+        return Estimate(found.of(places), notes=notes)
+    if name == "kernel":
+        return _kernel(seen, described, config, rng)
+    return EXPOSURE[name](seen.observations(described), rng)
+
+
+def _kernel(
+    seen: Seen, described: Described | None, config: PropensityConfig, rng: np.random.Generator
+) -> Estimate:
+    observations = seen.observations(described)
+    base = None
+    if config.base:
+        if config.base not in EXPOSURE:
+            raise ConfigError(f"base: expected one of {', '.join(EXPOSURE)}, found {config.base!r}")
+        base = 1 / check(EXPOSURE[config.base](observations, rng).propensities, config.base)
+    weights, notes = Balancer(observations, base, config.kernel, rng).weights(seen.errors())
+    return Estimate(as_propensities(weights, observations.rate), notes=notes)
+
+
+def _balance(
+    seen: Seen, described: Described, weights: np.ndarray, config: PropensityConfig
+) -> dict[str, Any]:
+    """Compare observed and whole before and after weighting, covariate by covariate and by MMD."""
+    lines = []
+    for side, names, table, rows in (
+        ("reader", described.reader_names, described.covariates.readers, seen.pairs.readers),
+        ("news", described.news_names, described.covariates.news, seen.pairs.news),
+    ):
+        before = diagnostics.mean_differences(table, rows)
+        after = diagnostics.mean_differences(table, rows, weights)
+        lines += [
+            {"covariate": f"{side} {name}", "before": float(b), "after": float(a)}
+            for name, b, a in zip(names, before, after, strict=True)
+        ]
+    rng = np.random.default_rng(config.seed)  # its own: a report never moves an estimate
+    whole = population(*seen.shape, WHOLE, rng)
+    kernel = Kernel(config.kernel.kernel, median_scale(described.covariates, whole, rng))
+    features = RandomFeatures(described.covariates, kernel, FEATURES, rng)
+    target = features.mean(whole)
+    return {
+        "standardised_mean_differences": lines,
+        "mmd_before": diagnostics.mmd(features.mean(seen.pairs), target),
+        "mmd_after": diagnostics.mmd(features.mean(seen.pairs, weights), target),
+        "covariates_stood_in_for": described.filled,
+    }
+
+
+def _reliability(
+    seen: Seen, anywhere: Anywhere, rng: np.random.Generator
+) -> list[dict[str, float]]:
+    whole = population(*seen.shape, WHOLE, rng)
+    codes = seen.pairs.readers * seen.shape[1] + seen.pairs.news
+    happened = np.isin(whole.readers * seen.shape[1] + whole.news, codes)
+    return diagnostics.reliability(anywhere(whole), happened)
+
+
+def _table(seen: Seen, propensities: np.ndarray, weights: np.ndarray) -> pa.Table:
+    keys = ("user_id", "news_id") if seen.study else ("slate_id", "news_id")
+    columns = {key: pa.array(seen.frame[key]) for key in keys}
+    columns |= {"propensity": propensities.astype(np.float32), "weight": weights.astype(np.float32)}
+    if not seen.study:
+        columns["imputed"] = _imputed(seen, propensities)
+    return pa.table(columns)
+
+
+def _imputed(seen: Seen, propensities: np.ndarray) -> np.ndarray:
+    """Relevance of each news to the average reader: clicks over expected looks, smoothed."""
+    size = seen.shape[1]
+    clicks = np.bincount(seen.pairs.news, seen.liked, minlength=size)
+    looks = np.bincount(seen.pairs.news, propensities, minlength=size)
+    mean = clicks.sum() / looks.sum()
+    return np.clip((clicks + 10 * mean) / (looks + 10), 0, 1)[seen.pairs.news].astype(np.float32)
+
+
+def _show(about: dict[str, Any], folder: Path) -> None:
+    size, count = about["effective_sample_size"], about["observations"]
+    out.print(f"{count:,} observations, worth {size:,.0f} of equal weight; heaviest ", end="")
+    out.print(f"{about['largest_weight']:.1f} times the mean, {about['share_clipped']:.2%} clipped")
+    if "mmd_before" in about:
+        out.print(f"kernel MMD to the whole: {about['mmd_before']:.4f} before, ", end="")
+        out.print(f"{about['mmd_after']:.4f} after")
+    for warning in about["warnings"]:
+        err.print(f"warning: {warning}", style="yellow")
+    err.print(f"Next: open {folder / 'report.html'}; recsys train … --propensity {folder}")

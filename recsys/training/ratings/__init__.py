@@ -1,0 +1,1 @@
+"""Recommenders for data that has only ratings: one factorisation, one loop, many objectives."""

@@ -1,0 +1,219 @@
+"""Ways to learn from self-selected ratings, by the name a user gives, and one way to train them.
+
+A name is ``objective``, or ``objective:propensity`` for those that weigh, and ``+exposure`` where
+the recommender is also given each pair's logit of having been observed::
+
+    naive   wmf   rel-mf   ips:naive-bayes   dr:kernel-adaptive   ips:kernel-adaptive+exposure
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+from recsys.config import Config
+from recsys.errors import ConfigError
+from recsys.propensity.balancing import BalanceConfig
+from recsys.propensity.estimate import (
+    EXPOSURE,
+    Balancer,
+    KernelConfig,
+    Observations,
+    exposure_model,
+    factors,
+)
+from recsys.propensity.exposure import Factorised, popularity
+from recsys.propensity.kernels import Pairs
+from recsys.propensity.weights import check, self_normalised
+from recsys.training.ratings.factorisation import Confounder, Factorisation, FactorisationConfig
+from recsys.training.ratings.loop import Loop, LoopConfig, Ratings, Reweigh
+from recsys.training.ratings.objectives import DoublyRobust, Implicit, Observed
+from recsys.training.ratings.study import Rated, Study
+
+WEIGHING = ("ips", "dr")
+UNWEIGHED = ("naive", "wmf", "rel-mf")
+KERNELS = tuple(f"kernel-{choice}" for choice in ("random", "worst-case", "adaptive"))
+CONFOUNDED = "+exposure"
+
+
+class MethodsConfig(Config):
+    """What all methods share."""
+
+    factorisation: FactorisationConfig = FactorisationConfig()
+    """The recommender."""
+    loop: LoopConfig = LoopConfig()
+    """Its training."""
+    kernel: KernelConfig = KernelConfig(balance=BalanceConfig(slack=0.02))
+    """Balancing; ``choice`` follows the method's name."""
+    base: str = ""
+    """Exposure model whose inverse propensities balancing starts from; empty: equal weights."""
+    floor: float = 0.01
+    """Propensities are raised to it."""
+    positive: float = 3.0
+    """Ratings from here on are liked."""
+    reweigh_epochs: int = 5
+    """Epochs between two adaptive choices of balancing functions."""
+    unlabelled: float = 0.5
+    """WMF's weight of pairs without a positive."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A parsed name."""
+
+    name: str
+    objective: str
+    propensity: str
+    """Empty where the objective does not weigh."""
+    confounded: bool
+
+    @classmethod
+    def parse(cls, name: str) -> "Method":
+        """Take a name apart.
+
+        Raises:
+            ConfigError: It names no method.
+        """
+        objective, _, propensity = name.removesuffix(CONFOUNDED).partition(":")
+        known = objective in UNWEIGHED and not propensity
+        if not known and (objective not in WEIGHING or propensity not in (*EXPOSURE, *KERNELS)):
+            raise ConfigError(
+                f"method {name!r} is unknown; expected {', '.join(UNWEIGHED)}, or ips: or dr: with "
+                f"{', '.join((*EXPOSURE, *KERNELS))}, and perhaps {CONFOUNDED}"
+            )
+        return cls(name, objective, propensity, name.endswith(CONFOUNDED))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One seed's training and validation ratings, with what is derived from the training part."""
+
+    study: Study
+    training: Rated
+    validation: Rated
+    exposure: Factorised
+    """What was rated, factorised: the substitute for confounders."""
+    seed: int
+
+    @classmethod
+    def draw(cls, study: Study, seed: int, validation: float = 0.1) -> "Fold":
+        """Hold a share of the self-selected ratings out for validation."""
+        rng = np.random.default_rng(seed)
+        held = rng.random(len(study.chosen)) < validation
+        # that a pair was rated is known for the validation part too; its rating is not used
+        model = exposure_model(study.observations(study.chosen), rng)
+        return cls(study, study.chosen.take(~held), study.chosen.take(held), model, seed)
+
+    def observations(self) -> Observations:
+        """Describe the training part to the exposure models, factors as covariates."""
+        return self.study.observations(self.training, factors(self.exposure))
+
+    def confounder(self) -> Confounder:
+        """Return the factors of a pair's logit of having been rated."""
+        sides = (self.exposure.readers, self.exposure.news)
+        return Confounder(*(torch.as_tensor(side, dtype=torch.float32) for side in sides))
+
+
+class Trainer:
+    """Trains methods on one fold.
+
+    Args:
+        fold: The data.
+        config: What all methods share.
+    """
+
+    def __init__(self, fold: Fold, config: MethodsConfig) -> None:
+        self.fold, self.config = fold, config
+
+    def train(self, method: Method, penalty: float) -> tuple[Factorisation, float]:
+        """Train; return the recommender of the best epoch and its validation AUC."""
+        generator = torch.Generator().manual_seed(self.fold.seed)
+        objective = self._objective(method, penalty, generator)
+        recommender: Factorisation = objective.recommender  # type: ignore[assignment]
+        ratings, validation = self._ratings(method), self.fold.validation
+        seen = as_tensors(validation.pairs)
+        liked = validation.labels(self.config.positive)
+        trained = Loop(self.config.loop, self.fold.study.shape, generator).fit(
+            objective,
+            ratings,
+            lambda: float(roc_auc_score(liked, recommender.predict(*seen))),
+            self._reweigh(method, recommender, ratings),
+        )
+        return recommender, max(trained.scores)
+
+    def _objective(self, method: Method, penalty: float, generator: torch.Generator) -> nn.Module:
+        confounder = self.fold.confounder() if method.confounded else None
+
+        def model() -> Factorisation:
+            shape, size = self.fold.study.shape, self.config.factorisation
+            return Factorisation(shape, size, generator, confounder)
+
+        if method.objective == "dr":
+            return DoublyRobust(model(), model(), penalty)
+        if method.objective == "rel-mf":
+            return Implicit(model(), self._relevance_propensities(), 1.0, penalty)
+        if method.objective == "wmf":
+            ones = torch.ones(self.fold.study.shape[1])
+            return Implicit(model(), ones, self.config.unlabelled, penalty)
+        return Observed(model(), penalty)
+
+    def _relevance_propensities(self) -> Tensor:
+        """Rel-MF's: popularity among the liked, never below the floor."""
+        training = self.fold.training
+        liked = training.pairs.news[training.labels(self.config.positive) > 0]
+        theta = popularity(np.bincount(liked, minlength=self.fold.study.shape[1]))
+        return torch.as_tensor(np.maximum(theta, self.config.floor), dtype=torch.float32)
+
+    def _ratings(self, method: Method) -> Ratings:
+        training = self.fold.training
+        weights = np.ones(len(training))
+        if method.propensity in EXPOSURE:
+            weights = self._weights(method.propensity)
+        elif method.propensity:
+            choice = "random" if method.propensity == "kernel-adaptive" else None
+            weights = self._balancer(method, choice).weights()[0]
+        labels = training.labels(self.config.positive)
+        return Ratings(
+            *as_tensors(training.pairs),
+            torch.as_tensor(labels, dtype=torch.float32),
+            torch.as_tensor(weights, dtype=torch.float32),
+        )
+
+    def _weights(self, propensity: str) -> Float64[np.ndarray, " observed"]:
+        rng = np.random.default_rng(self.fold.seed)
+        found = EXPOSURE[propensity](self.fold.observations(), rng)
+        return self_normalised(check(found.propensities, propensity), self.config.floor)
+
+    def _balancer(self, method: Method, choice: str | None = None) -> Balancer:
+        wanted = choice or method.propensity.removeprefix("kernel-")
+        config = self.config.kernel.model_copy(update={"choice": wanted})
+        base = self._weights(self.config.base) if self.config.base else None
+        rng = np.random.default_rng(self.fold.seed)
+        return Balancer(self.fold.observations(), base, config, rng)
+
+    def _reweigh(
+        self, method: Method, recommender: Factorisation, ratings: Ratings
+    ) -> Reweigh | None:
+        """Let the balancing functions follow the recommender's errors as it learns."""
+        if method.propensity != "kernel-adaptive":
+            return None
+        balancer = self._balancer(method)
+
+        def reweigh(epoch: int) -> Tensor | None:
+            if not epoch or epoch % self.config.reweigh_epochs:
+                return None
+            logits = recommender.predict(ratings.readers, ratings.news)
+            errors = cross_entropy(logits, ratings.labels, reduction="none")
+            weights, _ = balancer.weights(errors.double().numpy())
+            return torch.as_tensor(weights, dtype=torch.float32)
+
+        return reweigh
+
+
+def as_tensors(pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """Turn row numbers into tensors."""
+    return torch.from_numpy(pairs.readers), torch.from_numpy(pairs.news)

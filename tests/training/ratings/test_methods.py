@@ -1,0 +1,127 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from recsys.errors import ConfigError, DataError
+from recsys.propensity.estimate import KernelConfig
+from recsys.training.ratings.loop import LoopConfig
+from recsys.training.ratings.methods import Fold, Method, MethodsConfig, Trainer, as_tensors
+from recsys.training.ratings.study import Study
+
+CONFIG = MethodsConfig(
+    loop=LoopConfig(max_epochs=3, batch=500),
+    kernel=KernelConfig(functions=8, candidates=32),
+    reweigh_epochs=2,
+)
+EVERY = [
+    *("naive", "wmf", "rel-mf", "ips:popularity", "ips:naive-bayes", "ips:logistic"),
+    *("ips:factorised", "ips:kernel-random", "ips:kernel-worst-case", "ips:kernel-adaptive"),
+    *("dr:naive-bayes", "dr:kernel-adaptive", "naive+exposure", "dr:kernel-adaptive+exposure"),
+]
+
+
+def table(poison=False):
+    """Readers mostly rate what they like; a random part is rated by chance."""
+    rng = np.random.default_rng(0)
+    readers, news = np.divmod(np.arange(40 * 50), 50)
+    taste = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 50))
+    value = np.clip(np.round(3 + taste[readers, news]), 1, 5)
+    chosen = rng.random(2000) < 0.1 + 0.3 * (value >= 3)
+    by_chance = ~chosen & (rng.random(2000) < 0.2)
+    frame = pd.DataFrame(
+        {
+            "user_id": readers.astype(str),
+            "news_id": news.astype(str),
+            "value": value.astype(np.float32),
+            "randomised": by_chance,
+        }
+    )[chosen | by_chance].reset_index(drop=True)
+    if poison:
+        study = Study.of(frame, calibration=0.2, rng=np.random.default_rng(0))
+        judged = by_chance[chosen | by_chance].nonzero()[0]
+        held = np.random.default_rng(0).random(len(frame)) < 0.2
+        rows = judged[~held[judged]]
+        assert len(rows) == len(study.test)
+        frame.loc[rows, "value"] = 6 - frame.loc[rows, "value"]
+    return frame
+
+
+def fold(poison=False):
+    study = Study.of(table(poison), calibration=0.2, rng=np.random.default_rng(0))
+    return Fold.draw(study, seed=0)
+
+
+@pytest.fixture(scope="module")
+def honest():
+    return fold()
+
+
+@pytest.fixture(scope="module")
+def poisoned():
+    return fold(poison=True)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_method_reads_a_test_rating(name, honest, poisoned):
+    pairs = as_tensors(honest.study.test.pairs)
+    assert not np.array_equal(honest.study.test.values, poisoned.study.test.values)
+    scores = []
+    for data in (honest, poisoned):
+        recommender, validation = Trainer(data, CONFIG).train(Method.parse(name), 0.01)
+        scores.append((recommender.predict(*pairs), validation))
+    assert torch.equal(scores[0][0], scores[1][0])
+    assert scores[0][1] == scores[1][1]
+
+
+def test_the_calibration_part_is_never_judged_on(honest):
+    study = honest.study
+
+    def codes(rated):
+        return set(zip(rated.pairs.readers, rated.pairs.news, strict=True))
+
+    assert not codes(study.calibration) & codes(study.test)
+    assert len(study.calibration) + len(study.test) == table()["randomised"].sum()
+
+
+def test_training_and_validation_are_apart_and_all_that_was_chosen(honest):
+    assert len(honest.training) + len(honest.validation) == len(honest.study.chosen)
+
+
+def test_rare_news_are_those_with_the_fewest_chosen_ratings(honest):
+    study = honest.study
+    counts = np.bincount(study.chosen.pairs.news, minlength=50)
+    rare = study.rare(0.5)
+    assert counts[study.test.pairs.news[rare]].max() <= counts[study.test.pairs.news[~rare]].min()
+
+
+def test_adaptive_weights_change_while_the_recommender_learns(honest):
+    trainer = Trainer(honest, CONFIG)
+    method = Method.parse("ips:kernel-adaptive")
+    objective = trainer._objective(method, 0.01, torch.Generator().manual_seed(0))
+    ratings = trainer._ratings(method)
+    reweigh = trainer._reweigh(method, objective.recommender, ratings)
+    assert reweigh(0) is None
+    assert reweigh(1) is None
+    assert not torch.allclose(reweigh(2), ratings.weights)
+
+
+@pytest.mark.parametrize("name", ["ips", "ips:magic", "naive:popularity", "dr:", ""])
+def test_an_unknown_method_is_refused(name):
+    with pytest.raises(ConfigError, match="is unknown"):
+        Method.parse(name)
+
+
+def test_a_name_is_taken_apart():
+    method = Method.parse("dr:kernel-adaptive+exposure")
+    assert (method.objective, method.propensity, method.confounded) == (
+        "dr",
+        "kernel-adaptive",
+        True,
+    )
+
+
+def test_ratings_without_a_randomised_part_are_refused():
+    frame = table().query("not randomised")
+    with pytest.raises(DataError, match="randomised ones to judge on"):
+        Study.of(frame, calibration=0.1, rng=np.random.default_rng(0))
