@@ -8,6 +8,10 @@ The best of several attackers looks better than it is: the largest of four noisy
 each one's mean. The intervals allow for it: they hold for all attackers of an attribute at once
 (the largest standardised deviation over attackers, bootstrapped over readers: Romano and Wolf,
 2005, doi:10.1198/016214504000000539), so the best one's interval needs no correction.
+
+Resampling finished scores knows nothing of the noise that the shared training readers bring into
+cross-validation. Without it, intervals on random vectors would hold 0.5 in 80 % of cases instead
+of 95 %; they are widened by Nadeau and Bengio's factor (2003, doi:10.1023/A:1024068626366).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +21,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from recsys.config import Config
-from recsys.fairness.attackers import ATTACKERS, folds, out_of_fold
+from recsys.fairness.attackers import ATTACKERS, NUM_FOLDS, folds, out_of_fold
 from recsys.fairness.auc import PairwiseAuc, resamples
 from recsys.fairness.target import Target
+
+CROSS_VALIDATION_FACTOR = np.sqrt(1 + NUM_FOLDS / (NUM_FOLDS - 1))
+"""Standard error with the training readers' noise over that without: (1/k + 1/(k-1)) / (1/k)
+under the root for k folds. Measured on random vectors: 1.3 to 1.5."""
 
 
 class LeakageConfig(Config):
@@ -153,7 +161,8 @@ def _macro_auc(
 def _simultaneous_margin(
     samples: Float[np.ndarray, "attackers samples"], level: float
 ) -> Float[np.ndarray, " attackers"]:
-    """Half widths such that all intervals hold at once in a share ``level`` of the resamples."""
+    """Half widths such that all intervals hold at once with probability ``level``."""
     spread = np.maximum(samples.std(axis=1), 1e-12)
     deviation = np.abs(samples - samples.mean(axis=1, keepdims=True)) / spread[:, None]
-    return float(np.quantile(deviation.max(axis=0), level)) * spread
+    quantile = float(np.quantile(deviation.max(axis=0), level))
+    return quantile * CROSS_VALIDATION_FACTOR * spread

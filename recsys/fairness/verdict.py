@@ -68,7 +68,7 @@ def verdict(
         thresholds: Where the line is drawn.
     """
     thresholds = thresholds or Thresholds()
-    reasons = [_attribute(name, found, thresholds) for name, found in leakages.items()]
+    reasons = [reason_of(name, found, thresholds) for name, found in leakages.items()]
     if not reasons:
         text = "no sensitive attribute is known, so nothing could be attacked"
         reasons = [Reason("insufficient", "attributes", text)]
@@ -78,7 +78,8 @@ def verdict(
     return Verdict(worst, reasons)
 
 
-def _attribute(name: str, found: Leakage, limits: Thresholds) -> Reason:
+def reason_of(name: str, found: Leakage, limits: Thresholds) -> Reason:
+    """Judge one attribute alone."""
     best = found.best
     if best is None:
         stated = sum(found.too_small.values())

@@ -23,11 +23,11 @@ def test_intervals_cover_one_half_as_often_as_they_say():
     """The best of two attackers' interval, on vectors that know nothing."""
     config = LeakageConfig(attackers=("logistic regression", "RBF SVM"), num_samples=200)
     covered = []
-    for seed in range(60):
+    for seed in range(50):
         rng = np.random.default_rng(seed)
         best = leakage(noise(rng, 150, 4), genders(rng, 150), rng=rng, config=config).best
         covered.append(best.low <= 0.5 <= best.high)
-    assert np.mean(covered) > 0.85
+    assert np.mean(covered) > 0.9
 
 
 def test_planted_bit_is_caught(rng):
