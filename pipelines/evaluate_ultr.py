@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
@@ -39,6 +40,8 @@ class UltrConfig(Config):
     """Logged sessions to read at most."""
     seed: int = 0
     """Of the first repetition; the others count on."""
+    threads: int = 1
+    """Torch's; a small ranker gains nothing from more, one of 512-256-128 does."""
 
 
 def main(
@@ -87,6 +90,7 @@ def evaluate(data: Path, settings: UltrConfig, methods: list[str], seeds: int) -
         ConfigError: A method needs what the data do not have.
     """
     findings = Findings()
+    torch.set_num_threads(settings.threads)
     with progress("ndcg") as bar:
         parts = list(collections(data, settings.columns, settings.max_sessions))
         for name, collection in parts:

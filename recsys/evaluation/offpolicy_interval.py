@@ -1,7 +1,5 @@
 """Intervals of off-policy estimates: bootstrap of the whole ratio, and empirical Bernstein."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import ndtr, ndtri
@@ -36,14 +34,13 @@ def bootstrap(
         num_samples: Bootstrap resamples.
     """
     units = _units(clusters, len(terms.direct), rng)
-    sums = _Sums(
-        np.bincount(units, terms.direct)[:, None],
-        np.bincount(units).astype(float)[:, None],
-        _by_unit(terms.correction, units),
-        _by_unit(terms.normaliser, units),
-    )
-    values = np.array([sums.drawn(rng).value for _ in range(num_samples)])
-    tails = _adjusted(values, sums.value, sums.influence, level)
+    above = _by_unit(np.column_stack([terms.direct, terms.correction]), units)
+    below = _by_unit(np.column_stack([np.ones(len(units)), terms.normaliser]), units)
+    both = np.concatenate([above, below], axis=1)
+    totals = np.stack([_drawn_total(both, rng) for _ in range(num_samples)])
+    columns = above.shape[1]
+    values = _ratio(totals[:, :columns], totals[:, columns:]).sum(axis=1)
+    tails = _adjusted(values, terms.value, _influence(above, below), level)
     low, high = np.quantile(values, tails)
     return Interval(terms.value, float(low), float(high))
 
@@ -83,39 +80,20 @@ def _by_unit(values: np.ndarray, units: np.ndarray) -> np.ndarray:
     return np.column_stack([np.bincount(units, column) for column in values.T])
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """Sums by unit: an estimate is a sum of ratios of their totals."""
+def _drawn_total(
+    sums: Float[np.ndarray, "units columns"], rng: np.random.Generator
+) -> Float[np.ndarray, " columns"]:
+    """Totals over as many units as there are, drawn with replacement."""
+    size = len(sums)
+    return np.bincount(rng.integers(size, size=size), minlength=size) @ sums
 
-    direct: Float[np.ndarray, "units 1"]
-    counts: Float[np.ndarray, "units 1"]
-    correction: Float[np.ndarray, "units columns"]
-    normaliser: Float[np.ndarray, "units columns"]
 
-    @property
-    def value(self) -> float:
-        ratio = _ratio(self.correction.sum(axis=0), self.normaliser.sum(axis=0))
-        return float(_ratio(self.direct.sum(axis=0), self.counts.sum(axis=0))[0] + ratio.sum())
-
-    @property
-    def influence(self) -> Float[np.ndarray, " units"]:
-        """How far each unit pulls the estimate, to first order."""
-        pulls = np.zeros(len(self.direct))
-        for above, below in ((self.direct, self.counts), (self.correction, self.normaliser)):
-            level = _ratio(above.sum(axis=0), below.sum(axis=0))
-            pulls += _ratio(above - level * below, below.mean(axis=0)).sum(axis=1)
-        return pulls
-
-    def drawn(self, rng: np.random.Generator) -> "_Sums":
-        """As many units as there are, drawn with replacement; as one unit, for its totals."""
-        size = len(self.direct)
-        times = np.bincount(rng.integers(size, size=size), minlength=size)[None]
-        return _Sums(
-            times @ self.direct,
-            times @ self.counts,
-            times @ self.correction,
-            times @ self.normaliser,
-        )
+def _influence(
+    above: Float[np.ndarray, "units columns"], below: Float[np.ndarray, "units columns"]
+) -> Float[np.ndarray, " units"]:
+    """How far each unit pulls a sum of ratios, to first order."""
+    level = _ratio(above.sum(axis=0), below.sum(axis=0))
+    return _ratio(above - level * below, below.mean(axis=0)).sum(axis=1)
 
 
 def _adjusted(

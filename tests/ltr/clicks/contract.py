@@ -14,7 +14,7 @@ CURVE = np.array([0.95, 0.8, 0.6, 0.4, 0.3, 0.2])
 APPEAL = np.random.default_rng(3).uniform(0.05, 0.95, NUM_DOCUMENTS)
 
 
-def simulated(model: ClickModel, num_sessions: int = 40_000, seed: int = 0) -> Sessions:
+def simulated(model: ClickModel, num_sessions: int = 20_000, seed: int = 0) -> Sessions:
     rng = np.random.default_rng(seed)
     shown = rng.integers(NUM_DOCUMENTS, size=(num_sessions, LENGTH))
     clicks = model.simulate(APPEAL, shown, rng)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from recsys.evaluation import battery
+from recsys.evaluation.battery import Model
+
+RARE = 0.2
+TRUTH = 0.6 * 0.8 + 0.4 * 0.3
+
+
+@pytest.fixture(scope="module")
+def log():
+    """A rare action pays 0.8, the other 0.3; the new policy takes the rare one at 0.6."""
+    rng = np.random.default_rng(0)
+    rare = rng.random(6_000) < RARE
+    pays = np.where(rare, 0.8, 0.3)
+    rewards = (rng.random(6_000) < pays).astype(float)
+    return rewards, np.where(rare, 0.6 / RARE, 0.4 / 0.8), pays
+
+
+def estimates(log, with_model=True):
+    rewards, weights, pays = log
+    model = Model(pays, np.full(len(pays), TRUTH)) if with_model else None
+    found = battery.bandit(rewards, weights, model, None, rng=np.random.default_rng(1))
+    return {row.estimator: row for row in found}
+
+
+def test_every_estimator_finds_the_truth_where_the_log_covers_the_policy(log):
+    found = estimates(log)
+    assert set(found) == {
+        "ips",
+        "clipped-ips",
+        "snips",
+        "dm",
+        "dr",
+        "self-normalised-dr",
+        "switch-dr",
+        "dros",
+    }
+    for name, row in found.items():
+        assert row.value == pytest.approx(TRUTH, abs=0.04), name
+
+
+def test_intervals_hold_the_estimate(log):
+    for row in estimates(log).values():
+        assert row.low - 1e-9 <= row.value <= row.high + 1e-9
+
+
+def test_bernstein_is_wider_than_the_bootstrap(log):
+    row = estimates(log)["ips"]
+    assert row.bernstein_low < row.low < row.high < row.bernstein_high
+
+
+def test_without_a_model_only_weighted_estimators_speak(log):
+    assert set(estimates(log, with_model=False)) == {"ips", "clipped-ips", "snips"}
+
+
+def test_what_clipping_took_is_said(log):
+    row = estimates(log)["clipped-ips"]
+    weights = log[1]
+    lost = 1 - np.minimum(weights, row.limit).sum() / weights.sum()
+    assert row.clipped_mass == pytest.approx(lost, abs=1e-12)
+
+
+def test_slate_estimators_agree_where_both_policies_are_one():
+    rng = np.random.default_rng(0)
+    clicks = (rng.random((500, 3)) < [0.5, 0.3, 0.1]).astype(float)
+    rows = battery.slate(clicks, np.ones((500, 3)), None, rng=rng)
+    for row in rows:
+        assert row.value == pytest.approx(clicks.sum(axis=1).mean())
+        assert row.effective_sample_size == pytest.approx(500)

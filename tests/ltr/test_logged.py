@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from recsys.data.queries import ClickLog, Collection, Queries
+from recsys.errors import DataError
+from recsys.ltr import logged
+from tests.ltr.methods.world import CURVE, LENGTH, source
+
+
+def collection(num_sessions=20_000, propensities=False, labels=False):
+    """A log of shuffled lists, so that examination can be told from it."""
+    world = source(100)
+    sessions = world.sample(num_sessions, np.random.default_rng(0), shuffled=True)
+    offsets = np.arange(num_sessions + 1) * LENGTH
+    positions = np.tile(np.arange(1, LENGTH + 1), num_sessions)
+    given = np.tile(CURVE, num_sessions).astype(np.float32) if propensities else None
+    log = ClickLog(offsets, sessions.documents.ravel(), positions, sessions.clicks.ravel(), given)
+    grades = np.rint(4 * world.appeal).astype(np.float32) if labels else None
+    ids = [str(query) for query in range(100)]
+    queries = Queries(ids, np.arange(101) * LENGTH, world.features, grades)
+    return Collection({"train": queries}, log)
+
+
+@pytest.fixture(scope="module")
+def contest():
+    return logged.prepare(collection(), LENGTH)
+
+
+def test_the_last_fifth_of_the_sessions_is_held_out(contest):
+    assert len(contest.train.clicks) == 16_000 and len(contest.held_out.clicks) == 4_000
+
+
+def test_examination_is_estimated_from_the_log(contest):
+    assert contest.contest.estimated_examination == pytest.approx(CURVE, rel=0.1)
+    assert contest.contest.known_examination is None
+
+
+def test_logged_propensities_are_used_where_there_are_any():
+    found = logged.prepare(collection(1000, propensities=True), LENGTH)
+    assert found.contest.known_examination == pytest.approx(CURVE)
+
+
+def test_labels_of_the_documents_make_a_test():
+    found = logged.prepare(collection(1000, labels=True), LENGTH)
+    assert found.test is not None and found.contest.source.appeal.max() == 1.0
+
+
+def test_weighted_clicks_prefer_the_true_order(contest):
+    truth = source(100).appeal
+    order = np.arange(len(truth))
+
+    def perfect(features):
+        return truth[order]
+
+    def reverse(features):
+        return -truth[order]
+
+    good = logged.held_out_gain(perfect, contest, 20.0)["ips-dcg@10"]
+    bad = logged.held_out_gain(reverse, contest, 20.0)["ips-dcg@10"]
+    assert good.mean() > bad.mean() + 0.1
+
+
+def test_gain_of_one_session_by_hand(contest):
+    clicks = np.zeros((1, LENGTH), bool)
+    clicks[0, 1] = True
+    shown = np.arange(LENGTH)[None]
+    held = logged.Sessions(shown, clicks, np.ones((1, LENGTH), bool))
+    one = logged.LoggedContest(contest.contest, contest.train, held, contest.features, None, CURVE)
+    gain = logged.held_out_gain(lambda features: -np.arange(len(features)), one, 20.0)
+    assert gain["click-dcg@10"][0] == pytest.approx(1 / np.log2(3))
+    assert gain["ips-dcg@10"][0] == pytest.approx(1 / CURVE[1] / np.log2(3))
+
+
+def test_the_click_model_that_made_the_log_predicts_it_best(contest):
+    rows = {row["model"]: row["log_likelihood"] for row in logged.click_models(contest)}
+    assert rows["position"] > rows["cascade"] and rows["position"] > rows["dynamic"]
+    assert rows["position"] == pytest.approx(rows["browsing"], abs=0.002)
+
+
+def test_a_collection_without_a_log_is_refused():
+    with pytest.raises(DataError, match="expected logged sessions"):
+        logged.prepare(Collection(collection(10).splits), LENGTH)
