@@ -24,6 +24,7 @@ VERBS = {
     "propensity": ("pipelines.propensity", "Estimate how likely each news was seen; weigh it."),
     "train": ("pipelines.train", "Learn bias-aware and bias-free interest from a dataset."),
     "audit": ("pipelines.audit", "Attack the vectors that would be served, and report."),
+    "compare": ("pipelines.compare", "Set runs side by side, with paired intervals."),
     "publish": ("pipelines.publish", "Put a run's bundle into the store and make it live."),
     "serve": ("pipelines.serve", "Answer Rank requests over gRPC."),
     "rank": ("pipelines.rank", "Ask a running service for a reader's news."),

@@ -23,6 +23,7 @@ from recsys.errors import InputError
 from recsys.ranker import bundle
 from recsys.training import export
 from recsys.training.corpus import Corpus, assemble
+from recsys.training.erasure import erase
 from recsys.training.loop import Interrupted, Progress, Trainer
 from recsys.training.settings import Provenance, TrainConfig
 from recsys.training.sharding import process_group
@@ -89,8 +90,8 @@ def train(dataset: Dataset, run: Path, config: TrainConfig) -> dict[str, Any]:
         dataset,
         split_config=config.split,
         news_config=config.model.news,
-        attribute_share=config.fairness.attribute_share,
-        rng=rng,
+        fairness=config.fairness,
+        seed=config.seed,
     )
     with process_group():
         return _train(dataset, corpus, run, config, rng)
@@ -113,6 +114,8 @@ def _train(
             raise KeyboardInterrupt(
                 f"stopped; the same command goes on from {trainer.latest}"
             ) from None
+    if config.fairness.erase:
+        erase(trainer, corpus, max_history=config.model.max_history, device=device)
     events = export.measure(trainer, corpus)
     result, aware = export.bundle(
         trainer, corpus, dataset, config, device=device, now=datetime.now(UTC)

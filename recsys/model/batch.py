@@ -42,5 +42,7 @@ class Batch(NamedTuple):
     """Class of each sensitive attribute; 0 where it is not known."""
     known: Bool[Tensor, "batch attributes"]
     """True where an attribute is known and may be used."""
+    beliefs: Float[Tensor, "batch groups"]
+    """How likely a reader is of each group, told or not; of width 0 where nothing is estimated."""
     readers: Int[Tensor, " batch"]
     """Row of the reader, to tell readers of a batch apart."""

@@ -51,14 +51,14 @@ class RecencyEncoder(nn.Module):
         history: Int[Tensor, "batch length"],
         mask: Bool[Tensor, "batch length"],
     ) -> Float[Tensor, "batch dim"]:
-        """Encode each history; see :class:`UserEncoder`."""
+        """Encode each history; what an empty one gives is undefined."""
         batch, length = history.shape
         weights = self._weights(functional.embedding(history, self.content(news)), mask)
         values = functional.embedding(history, self.value(news)).view(batch, length, self.heads, -1)
         pooled = torch.einsum("blh,blhd->bhd", weights, values).reshape(batch, -1)
         mixed = self.dropout(self.norm(self.join(pooled)))
         vectors: Tensor = mixed + self.think(mixed)
-        return vectors * mask.any(dim=1, keepdim=True)
+        return vectors
 
     def _weights(
         self, content: Float[Tensor, "batch length heads"], mask: Bool[Tensor, "batch length"]
@@ -102,6 +102,10 @@ class UserEncoder(nn.Module):
         """
         super().__init__()
         self.encode = ENCODERS[kind](dim, heads=heads, hidden=hidden, dropout=dropout)
+        self.turn: Tensor
+        self.shift: Tensor
+        self.register_buffer("turn", torch.eye(dim))
+        self.register_buffer("shift", torch.zeros(dim))
 
     def forward(
         self,
@@ -116,5 +120,11 @@ class UserEncoder(nn.Module):
             history: Rows of ``news``; any valid row stands at padding.
             mask: False for padding.
         """
-        vectors: Tensor = self.encode(news, history, mask)
-        return vectors
+        vectors = self.encode(news, history, mask) @ self.turn.T + self.shift
+        return vectors * mask.any(dim=1, keepdim=True)
+
+    @torch.no_grad()
+    def fold(self, turn: Float[Tensor, "dim dim"], shift: Float[Tensor, " dim"]) -> None:
+        """Put an affine map, ``turn @ vector + shift``, behind what was learned."""
+        self.shift.copy_(turn @ self.shift + shift)
+        self.turn.copy_(turn @ self.turn)

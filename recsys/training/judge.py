@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from recsys.data.reading_log import ReadingLog
@@ -48,6 +48,16 @@ def encode_readers(
         index, known = torch.from_numpy(history), torch.from_numpy(mask)
         parts.append(encoder(news, index.to(news.device), known.to(news.device)).half().cpu())
     return torch.cat(parts).float().numpy()
+
+
+def training_ends(
+    corpus: Corpus,
+) -> tuple[Int[np.ndarray, " readers"], Int[np.ndarray, " readers"]]:
+    """List the readers with clicks to learn from, and where the last of these lies."""
+    train = corpus.split.train
+    readers = corpus.log.reader_of_click[train]
+    last = np.flatnonzero(np.append(readers[1:] != readers[:-1], True))
+    return readers[last], train[last] + 1
 
 
 def answer(

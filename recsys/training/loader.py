@@ -80,6 +80,7 @@ class Loader:
             negatives=torch.from_numpy(negatives),
             attributes=torch.from_numpy(self._corpus.attributes.labels[readers]),
             known=torch.from_numpy(self._corpus.attributes.known[readers]),
+            beliefs=torch.from_numpy(self._corpus.beliefs[readers]),
             readers=torch.from_numpy(readers),
         )
 

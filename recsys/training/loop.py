@@ -94,7 +94,8 @@ class Trainer:
                 weight_decay=rates.weight_decay,
             ),
         }
-        if corpus.attributes.names:
+        fairness = config.fairness
+        if corpus.attributes.names and fairness.decomposed and fairness.adversarial:
             self._optimizers["discriminator"] = torch.optim.Adam(
                 self.objective.discriminator.parameters(), lr=rates.discriminator_learning_rate
             )
@@ -170,7 +171,7 @@ class Trainer:
         """
         self._placed.train()
         interest: Interest = self._placed(batch)
-        if self._config.fairness.decomposed and "discriminator" in self._optimizers:
+        if "discriminator" in self._optimizers:
             for _ in range(self._config.fairness.discriminator_steps):
                 self._update(
                     "discriminator", self.objective.discriminator_loss(interest.bias_free, batch)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recsys.config import Config
 from recsys.losses.adversarial import attribute_loss, confusion_loss
+from recsys.losses.dependence import mmd_loss
 from recsys.losses.orthogonality import cosine_loss, covariance_loss
 from recsys.losses.ranking import softmax_loss
 from recsys.model.attribute_heads import AttributeHeads
@@ -18,7 +19,7 @@ from recsys.model.fairrec import Interest
 
 
 class FairnessConfig(Config):
-    """Weights of the losses, and how strong the opponent is. A preset's name sets all of them."""
+    """Weights of the losses that part the two interests. A preset's name sets all of them."""
 
     preset: Literal["off", "paper", "default"] = "default"
     """Where the other settings start from: see `PRESETS`."""
@@ -26,12 +27,17 @@ class FairnessConfig(Config):
     """Learn a bias-aware part beside the bias-free one; without it nothing below counts."""
     attribute: NonNegativeFloat = 1.0
     """Weight of guessing the attributes from the bias-aware part (lambda_G)."""
-    orthogonality: NonNegativeFloat = 1.0
+    orthogonality: NonNegativeFloat = 0.1
     """Weight of the two parts' cosine (lambda_D)."""
     covariance: NonNegativeFloat = 0.0
     """Weight of the two parts' correlation over a batch."""
-    adversarial: NonNegativeFloat = 0.5
+    adversarial: NonNegativeFloat = 0.0
     """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
+    balance: NonNegativeFloat = 0.2
+    """Weight of the discrepancy between groups' bias-free vectors, as far as clicks give groups
+    away: see `recsys.training.beliefs`."""
+    erase: bool = True
+    """Erase what is left linearly, in closed form, when training is over."""
     target: Literal["reverse", "confusion"] = "confusion"
     """reverse: minus the discriminator's loss, as in the paper; confusion: the uniform guess."""
     bias_free_ranking: NonNegativeFloat = 1.0
@@ -43,9 +49,14 @@ class FairnessConfig(Config):
     discriminator_steps: PositiveInt = 3
     """Discriminator updates for each update of the model."""
     warmup_epochs: NonNegativeInt = 2
-    """Epochs over which the adversarial weight grows from nothing."""
+    """Epochs over which the weights of balance and adversary grow from nothing."""
     attribute_share: float = Field(default=0.5, ge=0, le=1)
     """Share of readers whose attributes training may use; the audit attacks the others."""
+
+    @property
+    def believes(self) -> bool:
+        """Whether attributes of readers nobody told have to be estimated."""
+        return self.erase or (self.decomposed and self.balance > 0)
 
     @model_validator(mode="before")
     @classmethod
@@ -56,8 +67,12 @@ class FairnessConfig(Config):
 
 
 PRESETS: Mapping[str, dict[str, Any]] = {
-    "off": {"decomposed": False},
+    "off": {"decomposed": False, "erase": False},
     "paper": {
+        "orthogonality": 1.0,
+        "adversarial": 0.5,
+        "balance": 0.0,
+        "erase": False,
         "bias_free_ranking": 0.0,
         "shared_gradient": True,
         "target": "reverse",
@@ -104,18 +119,28 @@ class Objective(nn.Module):
         config = self._config
         if not config.decomposed:
             return {}
-        guess = attribute_loss if config.target == "reverse" else _confusion
-        sign = -1.0 if config.target == "reverse" else 1.0
-        adversarial = _over_attributes(guess, self.discriminator(interest.bias_free), batch)
-        return {
+        losses = {
             "attribute": config.attribute
             * _over_attributes(attribute_loss, self.predictor(attribute_view), batch),
-            "adversarial": sign * progress * config.adversarial * adversarial,
             "orthogonality": config.orthogonality
             * cosine_loss(interest.bias_free, interest.bias_aware),
-            "covariance": config.covariance
-            * covariance_loss(interest.bias_free, interest.bias_aware),
         }
+        if config.covariance:
+            apart = covariance_loss(interest.bias_free, interest.bias_aware)
+            losses["covariance"] = config.covariance * apart
+        if config.balance and batch.beliefs.shape[1]:
+            spread = mmd_loss(interest.bias_free, batch.beliefs)
+            losses["balance"] = progress * config.balance * spread
+        if config.adversarial:
+            losses["adversarial"] = progress * self._adversarial_loss(interest, batch)
+        return losses
+
+    def _adversarial_loss(self, interest: Interest, batch: Batch) -> Tensor:
+        config = self._config
+        guess = attribute_loss if config.target == "reverse" else _confusion
+        sign = -1.0 if config.target == "reverse" else 1.0
+        fooled = _over_attributes(guess, self.discriminator(interest.bias_free), batch)
+        return sign * config.adversarial * fooled
 
     def discriminator_loss(self, bias_free: Float[Tensor, "batch dim"], batch: Batch) -> Tensor:
         """What the discriminator minimises; the readers' vectors stay as they are."""

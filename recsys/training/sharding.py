@@ -4,6 +4,7 @@ torchrec's DistributedModelParallel swaps every EmbeddingCollection for fbgemm's
 optimiser runs inside the backward pass and touches only the rows that were looked up.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -20,6 +21,10 @@ from torchrec.modules.embedding_modules import EmbeddingCollection
 from torchrec.optim.apply_optimizer_in_backward import apply_optimizer_in_backward
 from torchrec.optim.keyed import KeyedOptimizer
 from torchrec.optim.rowwise_adagrad import RowWiseAdagrad
+
+
+# torchrec asks torch at every step whether it is being traced, by a name that torch warns about.
+logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)
 
 
 @contextmanager

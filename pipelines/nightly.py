@@ -1,0 +1,184 @@
+"""`recsys nightly`: data, training, audit, publishing, in order, with the audit as gate."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import Field, PositiveInt, model_validator
+from rich.table import Table
+
+from pipelines.audit import audit
+from pipelines.auditing.settings import AuditConfig
+from pipelines.console import emit, err, out
+from pipelines.ingest import SOURCES, ingest
+from pipelines.publish import DEFAULT_STORE, gate, publish
+from pipelines.simulate import simulate
+from pipelines.train import default_config, train
+from recsys import config as settings
+from recsys.config import Config
+from recsys.data.dataset import Dataset
+from recsys.errors import ConfigError, Refused
+from recsys.ranker import bundle as bundles
+from recsys.simulation.config import WorldConfig
+from recsys.store.connect import open_store
+from recsys.training.settings import TrainConfig
+
+
+class IngestStep(Config):
+    """A raw log to read anew every night."""
+
+    source: str
+    """A layout `recsys ingest` knows."""
+    raw: Path
+    """Folder of the files as their publisher ships them."""
+    skip_bad_rows: bool = False
+
+    @model_validator(mode="after")
+    def _known(self) -> "IngestStep":
+        if self.source not in SOURCES:
+            raise ValueError(f"source is one of {', '.join(SOURCES)}")
+        return self
+
+
+class NightlyConfig(Config):
+    """What happens every night; one of ``ingest``, ``simulate`` and ``dataset`` is given."""
+
+    out: Path
+    """Every night's folder is made in it, named by the time it began."""
+    redis: str = DEFAULT_STORE
+    """Store to publish into."""
+    keep: PositiveInt = 3
+    """Versions the store keeps."""
+    ingest: IngestStep | None = None
+    simulate: WorldConfig | None = None
+    dataset: Path | None = None
+    """A dataset that something else keeps up to date."""
+    train: dict[str, Any] = Field(default_factory=dict)
+    """Settings of `recsys train`, on top of those for the dataset's source."""
+    audit: AuditConfig = Field(default_factory=AuditConfig)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "NightlyConfig":
+        given = [n for n in ("ingest", "simulate", "dataset") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"expected exactly one of ingest, simulate and dataset, found {given or 'none'}"
+            )
+        return self
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="TOML file; see deploy/nightly.toml.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, as in train.fairness=paper.")
+    ] = None,
+    redis: Annotated[
+        str | None, typer.Option(envvar="RECSYS_REDIS", help="Store; wins over the file's.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Ingest (or simulate), train, audit and publish; nothing is published when the audit fails.
+
+    Each night's folder keeps dataset/, run/ and outcome.json. A night that was cut short is taken
+    up where it stopped. Exit code 3: the audit did not pass, and the live version stays.
+
+    Example: recsys nightly deploy/nightly.toml
+    """
+    overrides = [*(set_ or []), *([f"redis={redis}"] if redis else [])]
+    wanted = settings.load(NightlyConfig, config, overrides)
+    night = unfinished(wanted.out) or wanted.out / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    outcome = run(wanted, night)
+    if json_:
+        emit(outcome)
+    else:
+        _show(outcome, night)
+    if not outcome["published"]:
+        raise Refused(f"the audit says {outcome['verdict']!r}; see {night}/run/audit.html")
+
+
+def unfinished(folder: Path) -> Path | None:
+    """Find the newest night that was cut short."""
+    nights = [path for path in sorted(folder.glob("*T*")) if not (path / "outcome.json").exists()]
+    return nights[-1] if nights else None
+
+
+def run(config: NightlyConfig, night: Path) -> dict[str, Any]:
+    """Do what is left of one night; the outcome says what happened and how long it took."""
+    night.mkdir(parents=True, exist_ok=True)
+    seconds: dict[str, float] = {}
+
+    def step(name: str, done: Path, work: Callable[[], Any]) -> None:
+        start = time.monotonic()
+        if done.exists():
+            err.print(f"{name}: done before, kept")
+        else:
+            err.rule(name)
+            work()
+        seconds[name] = round(time.monotonic() - start, 2)
+
+    data = config.dataset or night / "dataset"
+    folder = night / "run"
+    step("data", data / "dataset.json", lambda: _make_data(config, data))
+    step("train", folder / "metrics.json", lambda: _train(config, data, folder))
+    step("audit", folder / "audit.json", lambda: audit(folder, data, config=config.audit))
+    verdict = json.loads((folder / "audit.json").read_text())["verdict"]
+    report: dict[str, Any] = {}
+    if verdict == "pass":
+        step("publish", night / "outcome.json", lambda: report.update(_publish(config, folder)))
+    outcome = {
+        "night": night.name,
+        "verdict": verdict,
+        "published": verdict == "pass",
+        "version": report.get("version", ""),
+        "metrics": json.loads((folder / "metrics.json").read_text()),
+        "seconds": seconds,
+    }
+    aside = night / ".outcome.json"
+    aside.write_text(json.dumps(outcome, indent=2))
+    aside.replace(night / "outcome.json")
+    return outcome
+
+
+def _make_data(config: NightlyConfig, data: Path) -> None:
+    if config.ingest:
+        ingest(
+            config.ingest.source,
+            config.ingest.raw,
+            data,
+            skip_bad_rows=config.ingest.skip_bad_rows,
+        )
+    elif config.simulate:
+        simulate(data, config.simulate)
+    else:
+        raise ConfigError(f"dataset: {data} is no dataset; expected dataset.json in it")
+
+
+def _train(config: NightlyConfig, data: Path, folder: Path) -> None:
+    dataset = Dataset.open(data)
+    wanted = settings.load_over(TrainConfig, default_config(dataset), config.train)
+    train(dataset, folder, wanted)
+
+
+def _publish(config: NightlyConfig, folder: Path) -> dict[str, Any]:
+    bundle = bundles.load(folder / "bundle")
+    verdict = gate(folder, bundle.manifest, require_audit=True, force=False)
+    store = open_store(config.redis)
+    try:
+        return publish(bundle, store, verdict=verdict, keep=config.keep, activate=True)
+    finally:
+        store.close()
+
+
+def _show(outcome: dict[str, Any], night: Path) -> None:
+    table = Table(title=f"night {outcome['night']}")
+    for column in ("step", "seconds"):
+        table.add_column(column)
+    for name, seconds in outcome["seconds"].items():
+        table.add_row(name, f"{seconds:.1f}")
+    out.print(table)
+    done = f"version {outcome['version']} is live" if outcome["published"] else "nothing published"
+    out.print(f"audit: {outcome['verdict']}; {done}; report: {night}/run/audit.html")

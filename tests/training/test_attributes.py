@@ -1,0 +1,28 @@
+import numpy as np
+import pandas as pd
+
+from recsys.training.attributes import reader_attributes
+
+EVERYBODY = np.ones(3, dtype=bool)
+TABLE = pd.DataFrame({"user_id": ["b", "a"], "gender": ["m", "f"], "age": [None, "30-39"]})
+
+
+def test_attributes_follow_the_logs_readers_and_missing_ones_are_masked():
+    attributes = reader_attributes(TABLE, ["a", "b", "c"], EVERYBODY)
+    assert attributes.names == ("gender", "age")
+    assert attributes.values == (("f", "m"), ("30-39",))
+    assert attributes.labels.tolist() == [[0, 0], [1, 0], [0, 0]]
+    assert attributes.known.tolist() == [[True, True], [True, False], [False, False]]
+
+
+def test_readers_kept_for_the_audit_are_unknown_to_training():
+    fit = np.array([True, False, True])
+    attributes = reader_attributes(TABLE, ["a", "b", "c"], fit)
+    assert not attributes.known[1].any()
+    assert attributes.known[0].all()
+
+
+def test_a_log_without_attributes_has_none():
+    attributes = reader_attributes(None, ["a", "b", "c"], EVERYBODY)
+    assert attributes.num_classes == []
+    assert attributes.labels.shape == attributes.known.shape == (3, 0)

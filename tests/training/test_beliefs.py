@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from recsys.data.reading_log import Clicks, ReadingLog, Shown
+from recsys.training.attributes import ReaderAttributes
+from recsys.training.beliefs import FOLDS, beliefs
+
+READERS, NEWS = 300, 40
+
+
+def log_of(rng, told):
+    """Readers whose clicks lean to even or odd news by a hidden bit, as strongly as ``told``."""
+    bits = rng.integers(2, size=READERS)
+    even = rng.random((READERS, 20)) < 0.5 + told * (bits[:, None] - 0.5)
+    news = 2 * rng.integers(NEWS // 2, size=even.shape) + ~even
+    flat = np.arange(news.size)
+    shown = Shown(*(np.zeros(0),) * 7)
+    clicks = Clicks(np.arange(READERS + 1) * 20, news.ravel(), flat, flat)
+    names = [str(i) for i in range(NEWS)], [str(i) for i in range(READERS)]
+    return bits, ReadingLog(names[0], NEWS, names[1], shown, clicks)
+
+
+def attributes_of(bits, known):
+    return ReaderAttributes(("bit",), (("0", "1"),), bits[:, None], known[:, None], known)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_readers_nobody_told_are_believed_by_their_clicks(rng):
+    bits, log = log_of(rng, told=0.4)
+    known = np.arange(READERS) < READERS // 2
+    found = beliefs(
+        log, np.zeros(NEWS, dtype=int), attributes_of(bits, known), np.arange(6000), seed=0
+    )
+    assert roc_auc_score(bits[~known], found[~known, 1]) > 0.9
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_clicks_that_tell_nothing_leave_beliefs_near_the_share_of_the_group(rng):
+    bits, log = log_of(rng, told=0.0)
+    known = np.ones(READERS, dtype=bool)
+    found = beliefs(
+        log, np.zeros(NEWS, dtype=int), attributes_of(bits, known), np.arange(6000), seed=0
+    )
+    assert np.abs(found[:, 1] - bits.mean()).mean() < 0.1
+
+
+def test_labels_of_readers_kept_for_the_audit_change_nothing(rng):
+    bits, log = log_of(rng, told=0.4)
+    known = np.arange(READERS) < READERS // 2
+    poisoned = np.where(known, bits, 1 - bits)
+    first, second = (
+        beliefs(log, np.zeros(NEWS, dtype=int), attributes_of(b, known), np.arange(6000), seed=0)
+        for b in (bits, poisoned)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_an_attribute_too_few_readers_state_is_left_out(rng):
+    bits, log = log_of(rng, told=0.4)
+    known = np.arange(READERS) < FOLDS - 1
+    found = beliefs(
+        log, np.zeros(NEWS, dtype=int), attributes_of(bits, known), np.arange(6000), seed=0
+    )
+    assert found.shape == (READERS, 0)

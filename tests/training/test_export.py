@@ -1,0 +1,80 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+
+from recsys.model.user_encoder import UserEncoder
+from recsys.ranker.bundle import load, save
+from recsys.training import export
+from recsys.training.loop import Trainer
+
+NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def exported(corpus, tiny_dataset, tiny_config, tmp_path_factory, group, cpu):
+    trainer = Trainer(corpus, tiny_config, tmp_path_factory.mktemp("run"), cpu)
+    bundle, aware = export.bundle(trainer, corpus, tiny_dataset, tiny_config, device=cpu, now=NOW)
+    return trainer, bundle, aware
+
+
+def test_a_bundle_is_whole_and_survives_the_disk(exported, tmp_path):
+    _, bundle, _ = exported
+    save(bundle, tmp_path / "bundle")
+    again = load(tmp_path / "bundle")
+    assert again.manifest == bundle.manifest
+    np.testing.assert_array_equal(again.readers.vectors, bundle.readers.vectors)
+
+
+def test_the_bundled_encoder_gives_the_bundled_vectors(exported):
+    _, bundle, _ = exported
+    encoder = UserEncoder(**bundle.manifest.user_encoder).eval()
+    encoder.load_state_dict(safetensors.torch.load(bundle.encoder))
+    readers = bundle.readers
+    clicks = readers.clicks[readers.offsets[3] : readers.offsets[4]][-bundle.manifest.max_history :]
+    history = torch.from_numpy(clicks.astype(np.int64))[None]
+    news = torch.from_numpy(bundle.catalogue.vectors.astype(np.float32))
+    with torch.no_grad():
+        vector = encoder(news, history, torch.ones_like(history, dtype=torch.bool))
+    np.testing.assert_allclose(vector.half().numpy()[0], readers.vectors[3], atol=2e-3)
+
+
+def test_nothing_of_the_bias_aware_part_is_in_the_encoder(exported):
+    trainer, bundle, _ = exported
+    names = set(safetensors.torch.load(bundle.encoder))
+    assert names == set(trainer.model.bias_free.state_dict())
+
+
+def test_fresher_clicks_count_more_in_popularity(exported, corpus):
+    _, bundle, _ = exported
+    log = corpus.log
+    age = log.shown.time.max() - log.shown.time[log.clicks.slate]
+    row = 4
+    expected = np.exp2(-age[log.clicks.news == row] / 86_400).sum()
+    assert bundle.catalogue.popularity[row] == pytest.approx(expected, rel=1e-5)
+
+
+def test_offline_files_follow_the_bundles_order(exported, corpus, tmp_path):
+    trainer, bundle, aware = exported
+    events = export.measure(trainer, corpus)
+    export.save_offline(tmp_path / "offline", corpus, events, aware)
+    roles = pd.read_parquet(tmp_path / "offline" / "readers.parquet")
+    assert list(roles["user_id"]) == list(bundle.readers.ids)
+    assert (roles["attribute_role"] == "fit").to_numpy().tolist() == corpus.attributes.fit.tolist()
+    assert aware.shape == bundle.readers.vectors.shape
+
+
+def test_summary_pairs_the_gain_event_by_event():
+    events = pd.DataFrame(
+        {
+            "user_id": ["a", "b", "c"],
+            "ndcg@10": [0.5, 0.7, 0.9],
+            "popularity_ndcg@10": [0.4, 0.6, 0.8],
+        }
+    )
+    gain = export.summary(events, np.random.default_rng(0))["gain_ndcg@10"]
+    assert gain["low"] == pytest.approx(0.1)
+    assert gain["high"] == pytest.approx(0.1)

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from recsys.training import judge
+
+
+def brute_force(log, questions, train):
+    """Popularity of the training part, found by sorting, one event at a time."""
+    clicks = np.bincount(log.clicks.news[train], minlength=len(log.news_ids)).astype(float)
+    values = []
+    for reader, end, target in zip(questions.reader, questions.end, questions.target, strict=True):
+        seen = set(log.clicks.news[log.clicks.offsets[reader] : end]) - {target}
+        others = [clicks[n] for n in range(len(clicks)) if n not in seen and n != target]
+        above = sum(c > clicks[target] for c in others)
+        ties = sum(c == clicks[target] for c in others) + 1
+        places = np.arange(above + 1, above + ties + 1)
+        values.append(np.mean(np.where(places <= 10, 1 / np.log2(places + 1), 0)))
+    return np.array(values)
+
+
+@pytest.fixture
+def next_clicks(tiny_dataset, tiny_config):
+    from recsys.data.reading_log import read
+    from recsys.data.splits import SplitConfig, split
+
+    log = read(tiny_dataset)
+    return log, split(log, SplitConfig(protocol="next_click"))
+
+
+def test_popularity_of_the_whole_catalogue_leaves_clicked_news_out(next_clicks):
+    log, parts = next_clicks
+    found = judge.answer_by_popularity(log, parts.test, parts.train)
+    np.testing.assert_allclose(found, brute_force(log, parts.test, parts.train))
+
+
+def test_popularity_of_a_slate_counts_only_clicks_before_it(corpus):
+    log = corpus.log
+    count = judge.clicks_before(log)
+    slate = len(log.shown.reader) // 2
+    rows = log.shown.news[log.shown.offsets[slate] : log.shown.offsets[slate + 1]]
+    earlier = log.clicks.slate < slate
+    expected = [((log.clicks.news == n) & earlier).sum() for n in rows]
+    assert count(rows[None], np.array([slate]))[0].tolist() == expected
+
+
+def test_a_reader_who_points_at_the_clicked_news_has_perfect_slates(corpus):
+    log, test = corpus.log, corpus.split.test
+    news = np.eye(len(log.news_ids), dtype=np.float32)
+    wanted = np.zeros((len(test.slate), len(news)), dtype=np.float32)
+    for event, slate in enumerate(test.slate):
+        at = slice(log.shown.offsets[slate], log.shown.offsets[slate + 1])
+        wanted[event, log.shown.news[at][log.shown.clicked[at]]] = 1
+    assert (judge.answer(log, test, wanted, news) == 1).all()
+
+
+def test_answers_do_not_depend_on_how_many_are_scored_at_once(next_clicks, monkeypatch):
+    log, parts = next_clicks
+    rng = np.random.default_rng(0)
+    readers = rng.normal(size=(len(parts.test.reader), 4)).astype(np.float32)
+    news = rng.normal(size=(len(log.news_ids), 4)).astype(np.float32)
+    whole = judge.answer(log, parts.test, readers, news)
+    monkeypatch.setattr(judge, "SCORES_AT_ONCE", 1)
+    np.testing.assert_array_equal(judge.answer(log, parts.test, readers, news), whole)

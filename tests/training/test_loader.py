@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+
+from recsys.training.loader import Loader, LoaderConfig, histories, together
+
+
+@pytest.fixture
+def loader(corpus, tiny_config):
+    return Loader(corpus, tiny_config.loader, max_history=6, seed=3)
+
+
+def test_an_epoch_shows_every_training_click_once(loader, corpus):
+    clicked = np.concatenate([_news(batch)[batch.candidates[:, 0]] for batch in loader.epoch(0)])
+    expected = corpus.news.features.tokens[corpus.log.clicks.news[corpus.split.train]]
+    assert sorted(map(tuple, clicked.tolist())) == sorted(map(tuple, expected.tolist()))
+
+
+def _news(batch):
+    return batch.news.tokens.numpy()
+
+
+def test_the_same_epoch_and_step_give_the_same_batch_from_any_start(loader):
+    whole = list(loader.epoch(1))
+    resumed = list(loader.epoch(1, first_step=2))
+    assert len(resumed) == len(whole) - 2
+    for name in ("history", "candidates", "clicks"):
+        assert torch.equal(getattr(whole[2], name), getattr(resumed[0], name))
+    assert torch.equal(whole[2].news.ids, resumed[0].news.ids)
+
+
+def test_epochs_differ(loader):
+    assert not torch.equal(next(loader.epoch(0)).readers, next(loader.epoch(1)).readers)
+
+
+def test_slate_negatives_were_shown_in_the_clicks_slate_and_not_clicked(loader, corpus):
+    parity = corpus.news.features.categories % 2  # readers click one category only
+    for batch in loader.epoch(0):
+        shown = batch.news.categories[batch.candidates] % 2
+        real = batch.candidate_mask[:, 1:]
+        assert (shown[:, 1:] != shown[:, :1])[real].all()
+    assert parity.unique().numel() == 2
+
+
+def test_each_distinct_news_stands_once(loader):
+    batch = next(loader.epoch(0))
+    used = torch.cat([batch.history.ravel(), batch.candidates.ravel()])
+    assert used.unique().tolist() == list(range(len(batch.news.ids)))
+
+
+def test_catalogue_negatives_are_all_learnable_news_when_that_many_are_wanted(corpus):
+    loader = Loader(corpus, LoaderConfig(catalogue_negatives=10_000), max_history=6, seed=3)
+    batch = next(loader.epoch(0))
+    assert len(batch.negatives) == corpus.news.sizes.ids - 1
+
+
+def test_ids_are_hidden_at_the_rate_asked_for(corpus):
+    config = LoaderConfig(batch_size=4096, id_dropout=0.5, catalogue_negatives=10_000)
+    loader = Loader(corpus, config, max_history=6, seed=3)
+    hidden = [float((next(loader.epoch(n)).news.ids == 0).float().mean()) for n in range(40)]
+    assert np.mean(hidden) == pytest.approx(0.5, abs=0.08)
+
+
+def test_labels_of_audit_readers_never_reach_a_batch(loader, corpus):
+    audit = torch.from_numpy(~corpus.attributes.fit)
+    for batch in loader.epoch(0):
+        assert not batch.known[audit[batch.readers]].any()
+
+
+def test_histories_are_the_newest_clicks_before_the_end(corpus):
+    clicks = corpus.log.clicks
+    readers = np.array([0, 0, 1])
+    ends = clicks.offsets[[0, 0, 1]] + [0, 2, 5]
+    rows, mask = histories(corpus.log, readers, ends, 3)
+    assert mask.tolist() == [[False] * 3, [False, True, True], [True] * 3]
+    assert rows[1, 1:].tolist() == clicks.news[clicks.offsets[0] :][:2].tolist()
+    assert rows[2].tolist() == clicks.news[clicks.offsets[1] :][2:5].tolist()
+
+
+def test_together_rebuilds_every_array():
+    first, second = np.array([[5, 2], [2, 9]]), np.array([9, 7])
+    distinct, one, two = together(first, second)
+    assert distinct.tolist() == [2, 5, 7, 9]
+    assert (distinct[one] == first).all()
+    assert (distinct[two] == second).all()

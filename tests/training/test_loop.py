@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+
+from recsys.errors import CheckpointError
+from recsys.training import judge
+from recsys.training.loop import Interrupted, Trainer, TrainingDiverged
+from recsys.training.sharding import plain
+from tests.training.conftest import corpus_of
+
+pytestmark = pytest.mark.usefixtures("group")
+
+
+def never(progress, size, loss):
+    return False
+
+
+def trainer_of(corpus, config, folder, cpu):
+    return Trainer(corpus, config, folder, cpu)
+
+
+def weights(trainer):
+    return plain(trainer.model.state_dict())
+
+
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def finished(corpus, tiny_config, tmp_path_factory, group, cpu):
+    trainer = trainer_of(corpus, tiny_config, tmp_path_factory.mktemp("finished"), cpu)
+    trainer.run(never)
+    return trainer
+
+
+def test_training_learns_the_topic_of_each_reader(finished, corpus):
+    popular = judge.answer_by_popularity(corpus.log, corpus.split.test, corpus.split.train)
+    ours = finished.ask(corpus.split.test)
+    assert np.nanmean(ours) > 0.99 > np.nanmean(popular) + 0.1
+
+
+def test_the_same_seed_gives_the_same_weights(finished, corpus, tiny_config, tmp_path, cpu):
+    again = trainer_of(corpus, tiny_config, tmp_path / "again", cpu)
+    again.run(never)
+    assert same(weights(finished), weights(again))
+    assert finished.progress.history == again.progress.history
+
+
+def test_another_seed_gives_other_weights(finished, corpus, tiny_config, tmp_path, cpu):
+    other = tiny_config.model_copy(update={"seed": 7})
+    again = trainer_of(corpus, other, tmp_path / "other", cpu)
+    assert not same(weights(finished), weights(again))
+
+
+@pytest.mark.parametrize("stop_at", [(0, 2), (1, 0), (2, 1)])
+def test_an_interrupted_run_ends_as_if_it_had_never_stopped(
+    finished, corpus, tiny_config, tmp_path, cpu, stop_at
+):
+    def stop(progress, size, loss):
+        return (progress.epoch, progress.step) == (stop_at[0], stop_at[1] + 1)
+
+    with pytest.raises(Interrupted):
+        trainer_of(corpus, tiny_config, tmp_path / "cut", cpu).run(stop)
+    resumed = trainer_of(corpus, tiny_config, tmp_path / "cut", cpu)
+    resumed.resume()
+    resumed.run(never)
+    assert same(weights(finished), weights(resumed))
+    assert finished.progress.history == resumed.progress.history
+
+
+def test_a_checkpoint_of_other_settings_is_refused(finished, corpus, tiny_config, cpu):
+    other = tiny_config.model_copy(update={"seed": 7})
+    with pytest.raises(CheckpointError, match="other settings"):
+        trainer_of(corpus, other, finished._folder, cpu).resume()
+
+
+def test_a_checkpoint_of_other_data_is_refused(finished, tiny_dataset, tiny_config, cpu):
+    news = tiny_config.model.news.model_copy(update={"vocabulary": 30})
+    model = tiny_config.model.model_copy(update={"news": news})
+    smaller = corpus_of(tiny_dataset, tiny_config.model_copy(update={"model": model}))
+    with pytest.raises(CheckpointError, match="another model or data"):
+        trainer_of(smaller, tiny_config, finished._folder, cpu).resume()
+
+
+def test_a_loss_that_is_no_number_stops_and_names_its_term(corpus, tiny_config, tmp_path, cpu):
+    trainer = trainer_of(corpus, tiny_config, tmp_path, cpu)
+    with torch.no_grad():
+        trainer.model.bias_free.encode.join.weight.fill_(torch.nan)
+    with pytest.raises(TrainingDiverged, match=r"epoch 1, step 1 .*ranking"):
+        trainer.run(never)
+
+
+@pytest.mark.parametrize("preset", ["off", "paper"])
+def test_every_preset_trains(corpus, tiny_config, tmp_path, cpu, preset):
+    fairness = type(tiny_config.fairness).model_validate(preset)
+    optimizer = tiny_config.optimizer.model_copy(update={"max_epochs": 1})
+    config = tiny_config.model_copy(update={"fairness": fairness, "optimizer": optimizer})
+    trainer = trainer_of(corpus, config, tmp_path, cpu)
+    trainer.run(never)
+    assert len(trainer.progress.history) == 1

@@ -1,0 +1,104 @@
+import pytest
+import torch
+
+from recsys.config import build
+from recsys.errors import ConfigError
+from recsys.losses.ranking import softmax_loss
+from recsys.model.batch import Batch, NewsFeatures
+from recsys.model.fairrec import Interest
+from recsys.training.objective import PRESETS, FairnessConfig, Objective
+
+
+def batch(negatives=(), known=True):
+    none = torch.zeros(4, dtype=torch.long)
+    return Batch(
+        news=NewsFeatures(none, none[:, None], none, none, torch.zeros(4, 0)),
+        history=torch.zeros(2, 1, dtype=torch.long),
+        history_mask=torch.ones(2, 1, dtype=torch.bool),
+        candidates=torch.tensor([[0, 1], [2, 3]]),
+        candidate_mask=torch.ones(2, 2, dtype=torch.bool),
+        clicks=torch.tensor([[1.0, 0.0], [1.0, 0.0]]),
+        weights=torch.tensor([[1.0, 0.0], [1.0, 0.0]]),
+        negatives=torch.tensor(negatives, dtype=torch.long),
+        attributes=torch.tensor([[0], [1]]),
+        known=torch.full((2, 1), known),
+        beliefs=torch.tensor([[0.9], [0.2]]),
+        readers=torch.tensor([0, 1]),
+    )
+
+
+@pytest.fixture
+def interest():
+    torch.manual_seed(0)
+    return Interest(*(torch.randn(rows, 3, requires_grad=True) for rows in (4, 2, 2)))
+
+
+def objective(preset):
+    torch.manual_seed(1)
+    config = FairnessConfig.model_validate(preset)
+    return Objective(3, [2], config)
+
+
+def test_off_ranks_with_the_bias_free_part_and_has_no_other_loss(interest):
+    off = objective("off")
+    off.ranking_loss(interest, batch()).backward()
+    assert interest.bias_aware.grad is None
+    assert off.fairness_losses(interest, interest.bias_aware, batch(), progress=1.0) == {}
+
+
+def test_paper_ranks_with_the_sum_alone(interest):
+    scores = (interest.bias_free + interest.bias_aware) @ interest.news.T
+    shown = batch().candidates
+    expected = softmax_loss(scores.gather(1, shown), batch().clicks, batch().candidate_mask)
+    torch.testing.assert_close(objective("paper").ranking_loss(interest, batch()), expected)
+
+
+def test_catalogue_negatives_count_against_every_click_but_never_against_themselves(interest):
+    all_news = batch(negatives=(0, 1, 2, 3))
+    scores = interest.bias_free @ interest.news.T
+    expected = -scores.log_softmax(dim=1)[[0, 1], [0, 2]].mean()
+    torch.testing.assert_close(objective("off").ranking_loss(interest, all_news), expected)
+
+
+def test_discriminator_leaves_the_readers_alone(interest):
+    objective("default").discriminator_loss(interest.bias_free, batch()).backward()
+    assert interest.bias_free.grad is None
+
+
+def test_adversarial_loss_in_the_paper_is_minus_the_discriminators(interest):
+    paper = objective("paper")
+    losses = paper.fairness_losses(interest, interest.bias_aware, batch(), progress=1.0)
+    weight = paper._config.adversarial
+    own = paper.discriminator_loss(interest.bias_free, batch())
+    torch.testing.assert_close(losses["adversarial"], -weight * own)
+
+
+@pytest.mark.parametrize(("preset", "term"), [("paper", "adversarial"), ("default", "balance")])
+def test_warm_up_begins_without_what_holds_the_bias_free_part_back(interest, preset, term):
+    losses = objective(preset).fairness_losses(
+        interest, interest.bias_aware, batch(), progress=0.0
+    )
+    assert losses[term] == 0
+    assert losses["attribute"] > 0
+
+
+def test_nobody_known_means_no_attribute_losses(interest):
+    nobody = batch(known=False)
+    losses = objective("paper").fairness_losses(interest, interest.bias_aware, nobody, progress=1.0)
+    assert losses["attribute"] == losses["adversarial"] == 0
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_a_presets_name_is_all_that_is_needed(preset):
+    assert FairnessConfig.model_validate(preset).preset == preset
+
+
+def test_settings_win_over_their_preset():
+    config = FairnessConfig.model_validate({"preset": "paper", "adversarial": 2.0})
+    assert config.adversarial == 2.0
+    assert config.discriminator == ()
+
+
+def test_a_wrong_preset_names_the_choices():
+    with pytest.raises(ConfigError, match=r"fairness.*'off', 'paper' or 'default'"):
+        build(FairnessConfig, {"preset": "fair"}, where="fairness")
