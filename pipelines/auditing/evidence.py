@@ -78,7 +78,7 @@ class Run:
     ) -> Float16[np.ndarray, "readers dim"]:
         """Encode histories as the service does when a request brings one."""
         parts = [
-            self.ranker.encode([list(one) for one in histories[at : at + READERS_AT_ONCE]])
+            self.ranker.encode([one.tolist() for one in histories[at : at + READERS_AT_ONCE]])
             for at in range(0, len(histories), READERS_AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, self.bundle.manifest.dim), "f2")

@@ -73,10 +73,15 @@ def exposure_ratio(shown: float, available: float) -> float:
     Args:
         shown: p, from :func:`protected_share`.
         available: a, their share of the catalogue.
+
+    Returns:
+        At least 0; infinite when nothing else is shown, NaN when nothing else is there.
     """
     if not 0 < available < 1:
         return float("nan")
-    return float(np.divide(shown / available, (1 - shown) / (1 - available)))
+    if shown == 1:
+        return float("inf")
+    return (shown / available) / ((1 - shown) / (1 - available))
 
 
 def rnd(shown: Sequence[float], available: float, ks: Sequence[int]) -> Float[np.ndarray, " cuts"]:

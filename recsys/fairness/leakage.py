@@ -76,6 +76,11 @@ class Leakage:
     """Readers of each value that is too small to be attacked."""
     missing: int = 0
     """Readers who do not state the attribute; they are left out."""
+    samples: Float[np.ndarray, "attackers samples"] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """AUC of each attacker on each resample of the readers; of two findings with one seed on the
+    same readers the resamples are the same, for :func:`difference`."""
 
     @property
     def best(self) -> Attack | None:
@@ -121,8 +126,33 @@ def leakage(
     for name in config.attackers:
         scores[name] = out_of_fold(ATTACKERS[name], kept, target.labels, fold, seed)
         on_attacker(name)
-    attacks = judge(scores, target.labels, fold, rng=rng, config=config)
-    return Leakage(attacks, target.large, target.too_small, target.missing)
+    attacks, samples = judge(scores, target.labels, fold, rng=rng, config=config)
+    return Leakage(attacks, target.large, target.too_small, target.missing, samples)
+
+
+def difference(a: Leakage, b: Leakage, *, level: float = 0.95) -> tuple[float, float, float] | None:
+    """How much more ``a`` leaks than ``b``: the best attackers' leakages, with a paired interval.
+
+    Both must be found on the same readers with the same seed and settings.
+
+    Returns:
+        Difference, low, high; None where either is insufficient data.
+    """
+    if a.best is None or b.best is None:
+        return None
+    ours, theirs = _of_best(a), _of_best(b)
+    point = a.best.leakage - b.best.leakage
+    spread = CROSS_VALIDATION_FACTOR * (ours - theirs - (ours - theirs).mean())
+    tail = [(1 - level) / 2, (1 + level) / 2]
+    low, high = point + np.quantile(spread, tail)
+    return point, float(low), float(high)
+
+
+def _of_best(found: Leakage) -> Float[np.ndarray, " samples"]:
+    """Resampled leakage of the best attacker, on its own side of one half."""
+    assert found.best is not None and found.samples is not None
+    auc = found.samples[found.attacks.index(found.best)]
+    return auc if found.best.auc >= 0.5 else 1 - auc
 
 
 def judge(
@@ -132,8 +162,12 @@ def judge(
     *,
     rng: np.random.Generator,
     config: LeakageConfig,
-) -> list[Attack]:
-    """AUC of each attacker's out-of-fold scores, with intervals that hold for all at once."""
+) -> tuple[list[Attack], Float[np.ndarray, "attackers samples"]]:
+    """AUC of each attacker's out-of-fold scores, with intervals that hold for all at once.
+
+    Returns:
+        The attacks, and their AUC on each resample of the readers.
+    """
     measures = [_macro_auc(each, labels, fold) for each in scores.values()]
     once = np.ones((1, len(labels)))
     points = np.array([measure(once)[0] for measure in measures])
@@ -141,10 +175,11 @@ def judge(
     samples = np.concatenate([[measure(w) for measure in measures] for w in blocks], axis=1)
     margin = _simultaneous_margin(samples, config.level)
     low, high = np.clip(points - margin, 0, 1), np.clip(points + margin, 0, 1)
-    return [
+    attacks = [
         Attack(name, *map(float, numbers))
         for name, *numbers in zip(scores, points, low, high, strict=True)
     ]
+    return attacks, samples
 
 
 def _macro_auc(

@@ -65,7 +65,7 @@ def list_leakage(
     labels, seed = target.labels, int(rng.integers(2**31))
     fold = folds(labels, seed)
     scores = out_of_fold(logistic, features[np.flatnonzero(target.kept)], labels, fold, seed)
-    attack = judge({"lists": scores}, labels, fold, rng=rng, config=config)[0]
+    (attack,), _ = judge({"lists": scores}, labels, fold, rng=rng, config=config)
     guess = scores.argmax(axis=1)
     return ListLeakage(
         *(attack.auc, attack.low, attack.high),

@@ -45,6 +45,7 @@ def test_exposure_ratio_is_one_where_shown_as_available():
     assert exposure_ratio(0.3, 0.3) == pytest.approx(1)
     assert exposure_ratio(0.2, 0.5) == pytest.approx((0.2 / 0.5) / (0.8 / 0.5))
     assert exposure_ratio(0.0, 0.5) == 0
+    assert exposure_ratio(1.0, 0.5) == np.inf
     assert np.isnan(exposure_ratio(0.5, 1.0))
 
 

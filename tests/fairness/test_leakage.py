@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsys.fairness.attackers import QUICK
-from recsys.fairness.leakage import Attack, Leakage, LeakageConfig, leakage
+from recsys.fairness.leakage import Attack, Leakage, LeakageConfig, difference, leakage
 from tests.fairness.vectors import genders, noise, with_linear_bit, with_xor
 
 LINEAR = LeakageConfig(attackers=("logistic regression",), num_samples=300)
@@ -104,3 +104,31 @@ def test_progress_names_each_attacker(rng):
     config = LeakageConfig(attackers=QUICK, num_samples=10)
     leakage(noise(rng, 100), genders(rng, 100), rng=rng, config=config, on_attacker=done.append)
     assert tuple(done) == QUICK
+
+
+def test_difference_is_paired(rng):
+    """A little more of the same leak: the intervals overlap, that of the difference says it."""
+    values = genders(rng, 800)
+    female = np.array(values) == "F"
+    weak, strong = (noise(rng, 800, 4).astype(float) for _ in range(2))
+    strong[:] = weak
+    weak[:, 0] += 1.0 * female
+    strong[:, 0] += 1.6 * female
+    found = [
+        leakage(each, values, rng=np.random.default_rng(0), config=LINEAR)
+        for each in (strong, weak)
+    ]
+    point, low, high = difference(*found)
+    assert point == pytest.approx(found[0].best.leakage - found[1].best.leakage)
+    assert 0 < low < point < high
+    assert high - low < found[0].best.high - found[0].best.low
+
+
+def test_difference_of_a_finding_to_itself_is_nothing(rng):
+    found = leakage(noise(rng, 200), genders(rng, 200), rng=rng, config=LINEAR)
+    assert difference(found, found) == (0, 0, 0)
+
+
+def test_no_difference_without_data(rng):
+    found = leakage(noise(rng, 200), genders(rng, 200), rng=rng, config=LINEAR)
+    assert difference(found, Leakage([], {})) is None

@@ -1,0 +1,184 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines import cli
+from pipelines.audit import audit
+from pipelines.auditing.settings import AuditConfig
+from recsys.errors import CheckpointError, DataError
+from recsys.fairness.leakage import LeakageConfig
+from recsys.fairness.verdict import Thresholds
+from recsys.ranker import bundle as bundles
+from tests.pipelines.audit_world import build
+
+LINEAR = LeakageConfig(attackers=("logistic regression",), num_samples=50)
+CONFIG = AuditConfig(
+    leakage=LINEAR, num_samples=50, exposure_cuts=(5, 10), thresholds=Thresholds(max_leakage=0.75)
+)
+FAST = [
+    "--set=leakage.attackers=['logistic regression']",
+    "--set=leakage.num_samples=50",
+    "--set=exposure_cuts=[5]",
+]
+
+
+@pytest.fixture(scope="module")
+def fair(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("fair"), leaky=False)
+
+
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("leaky"), leaky=True)
+
+
+@pytest.fixture(scope="module")
+def found(leaky):
+    return audit(leaky.run, leaky.dataset, config=CONFIG)
+
+
+def test_vectors_that_tell_the_gender_fail(found):
+    assert found["verdict"] == "fail"
+    assert found["leakage"]["gender"]["low"] > 0.9
+
+
+def test_vectors_that_tell_nothing_pass(fair):
+    assert audit(fair.run, fair.dataset, config=CONFIG)["verdict"] == "pass"
+
+
+def test_too_little_evidence_is_not_a_pass(tmp_path):
+    world = build(tmp_path, leaky=False, num_readers=50)
+    result = audit(world.run, world.dataset, config=CONFIG)
+    assert result["verdict"] == "insufficient"
+    assert result["leakage"]["gender"]["auc"] is None
+    groups = result["groups"]["gender"]["ndcg@10"]["groups"]
+    assert {group["name"] for group in groups if not group["sufficient"]} >= {"F", "M"}
+
+
+def test_only_readers_whose_attributes_training_never_used_are_attacked(found, leaky):
+    stated = [g for i, g in enumerate(leaky.genders) if g is not None and i % 5]
+    assert found["leakage"]["gender"]["readers"] == len(stated)
+
+
+def test_bias_aware_vectors_are_shown_to_carry_the_attribute(fair):
+    result = audit(fair.run, fair.dataset, config=CONFIG)
+    assert result["leakage"]["gender"]["bias_aware"]["auc"] > 0.9
+
+
+def test_lists_give_away_what_vectors_do(found):
+    leaks = found["lists"]["gender"]["leakage"]["without_seen_filter"]
+    assert leaks["news"]["10"]["auc"] > 0.7
+    distances = found["lists"]["gender"]["dp_js"]["10"]
+    assert distances["distance"] > 2 * distances["floor"]
+
+
+def test_readers_without_a_gender_are_a_group_of_ranking_quality(found, leaky):
+    groups = {g["name"]: g for g in found["groups"]["gender"]["ndcg@10"]["groups"]}
+    assert groups["not stated"]["readers"] == leaky.genders.count(None)
+
+
+def test_click_rate_is_that_of_held_out_slates(found):
+    groups = found["groups"]["gender"]["click_rate"]["groups"]
+    assert [group["mean"] for group in groups if group["sufficient"]] == [0.25, 0.25]
+
+
+def test_exposure_sums_to_one_over_providers_and_topics(found):
+    for kind in ("provider", "category"):
+        owners = found["exposure"][kind]["owners"]
+        assert sum(owner["share_of_exposure"] for owner in owners) == pytest.approx(1)
+        assert sum(owner["share_of_catalogue"] for owner in owners) == pytest.approx(1)
+
+
+def test_files_hold_what_is_returned_and_no_reader(found, leaky):
+    assert json.loads((leaky.run / "audit.json").read_text()) == found
+    page = (leaky.run / "audit.html").read_text()
+    assert '"u11"' not in page
+    assert ">u11<" not in page
+
+
+def test_every_number_is_json_of_any_reader(leaky):
+    def refuse(name):
+        raise AssertionError(name)
+
+    json.loads((leaky.run / "audit.json").read_text(), parse_constant=refuse)
+
+
+def test_baseline_is_attacked_on_the_same_readers(fair, leaky):
+    result = audit(fair.run, fair.dataset, baseline=leaky.run, config=CONFIG)
+    gender = result["leakage"]["gender"]
+    assert gender["baseline"]["readers"] == gender["readers"]
+    assert gender["baseline"]["auc"] > 0.9 > gender["auc"]
+    assert result["utility"]["against_baseline"]["events"] == len(fair.genders)
+
+
+def test_fresh_vectors_that_differ_are_attacked_too(tmp_path, leaky):
+    """Published vectors are noise, but the service would encode a history that tells."""
+    world = build(tmp_path, leaky=True)
+    bundle = bundles.load(world.run / "bundle")
+    rng = np.random.default_rng(0)
+    bundle.readers.vectors[:] = rng.standard_normal(bundle.readers.vectors.shape)
+    bundles.save(bundle, world.run / "bundle")
+    result = audit(world.run, world.dataset, config=CONFIG)
+    assert result["leakage"]["gender"]["auc"] < 0.75
+    assert result["fresh_vectors"]["attacked"]
+    assert result["leakage"]["gender"]["fresh"]["auc"] > 0.9
+    assert result["verdict"] == "fail"
+
+
+def test_same_seed_same_audit(leaky, found):
+    again = audit(leaky.run, leaky.dataset, config=CONFIG)
+    assert {**again, "audited_at": ""} == {**found, "audited_at": ""}
+
+
+def test_run_without_readers_is_named(tmp_path):
+    world = build(tmp_path, leaky=False, num_readers=20)
+    (world.run / "offline" / "readers.parquet").unlink()
+    with pytest.raises(CheckpointError, match=r"readers\.parquet: is missing"):
+        audit(world.run, world.dataset, config=CONFIG)
+
+
+def test_damaged_table_is_named_and_nothing_is_written(tmp_path):
+    world = build(tmp_path, leaky=False, num_readers=20)
+    (world.run / "offline" / "evaluation.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(CheckpointError, match=r"evaluation\.parquet: cannot be read"):
+        audit(world.run, world.dataset, config=CONFIG)
+    assert not list(world.run.glob("audit*"))
+
+
+def test_readers_out_of_order_are_refused(tmp_path):
+    world = build(tmp_path, leaky=False, num_readers=20)
+    path = world.run / "offline" / "readers.parquet"
+    pd.read_parquet(path).iloc[::-1].to_parquet(path)
+    with pytest.raises(CheckpointError, match="not the bundle's"):
+        audit(world.run, world.dataset, config=CONFIG)
+
+
+def test_unknown_attribute_is_named(fair):
+    config = CONFIG.model_copy(update={"attributes": ("income",)})
+    with pytest.raises(DataError, match="attribute 'income' is unknown; expected of gender"):
+        audit(fair.run, fair.dataset, config=config)
+
+
+def test_gate_refuses_what_does_not_pass(leaky, capsys):
+    assert cli.run(["audit", str(leaky.run), str(leaky.dataset), "--gate", *FAST]) == 3
+    assert "verdict is fail" in capsys.readouterr().err
+
+
+def test_json_is_one_object_on_stdout(leaky, capsys):
+    assert cli.run(["audit", str(leaky.run), str(leaky.dataset), "--json", *FAST]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["verdict"] == "fail"
+    assert {"auc", "low", "high", "attacker", "readers"} <= set(result["leakage"]["gender"])
+
+
+def test_threshold_is_an_option(leaky, capsys):
+    options = ["--max-leakage", "1.0", "--json", *FAST]
+    assert cli.run(["audit", str(leaky.run), str(leaky.dataset), *options]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
+
+
+def test_missing_run_is_the_users_mistake(fair, capsys):
+    assert cli.run(["audit", str(fair.run / "nowhere"), str(fair.dataset)]) == 2
+    assert "nowhere" in capsys.readouterr().err

@@ -1,0 +1,55 @@
+import json
+
+import pytest
+
+from pipelines import cli
+from pipelines.auditing.settings import AuditConfig
+from pipelines.compare import compare
+from recsys.fairness.leakage import LeakageConfig
+from tests.pipelines.audit_world import build
+
+CONFIG = AuditConfig(
+    leakage=LeakageConfig(attackers=("logistic regression",), num_samples=50), num_samples=50
+)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """Two runs of the same readers: one leaks, one does not."""
+    return [
+        build(tmp_path_factory.mktemp("leaky"), leaky=True),
+        build(tmp_path_factory.mktemp("fair"), leaky=False, seed=1),
+    ]
+
+
+def test_difference_to_the_first_is_paired(worlds):
+    leaky, fair = worlds
+    first, second = compare([leaky.run, fair.run], leaky.dataset, config=CONFIG)["runs"]
+    assert first["gain_over_first"] is None
+    assert first["leakage"]["gender"]["over_first"] is None
+    less = second["leakage"]["gender"]["over_first"]
+    assert less["high"] < -0.1
+    gain = second["gain_over_first"]
+    means = [one["utility"]["ndcg@10"]["mean"] for one in (first, second)]
+    assert gain["mean"] == pytest.approx(means[1] - means[0])
+    assert gain["low"] < gain["mean"] < gain["high"]
+
+
+def test_a_run_differs_from_itself_by_nothing(worlds):
+    run = worlds[0].run
+    _, again = compare([run, run], worlds[0].dataset, config=CONFIG)["runs"]
+    assert again["leakage"]["gender"]["over_first"] == {"mean": 0, "low": 0, "high": 0}
+
+
+def test_command_prints_a_table_and_json(worlds, capsys):
+    paths = [str(worlds[0].run), str(worlds[1].run), str(worlds[0].dataset)]
+    fast = ["--set=leakage.attackers=['logistic regression']", "--set=leakage.num_samples=50"]
+    assert cli.run(["compare", *paths, *fast]) == 0
+    assert "readers attacked" in capsys.readouterr().out
+    assert cli.run(["compare", *paths, *fast, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["runs"]) == 2
+
+
+def test_one_run_is_not_enough(worlds, capsys):
+    assert cli.run(["compare", str(worlds[0].run), str(worlds[0].dataset)]) == 2
+    assert "two runs or more" in capsys.readouterr().err
