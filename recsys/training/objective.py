@@ -25,7 +25,7 @@ class FairnessConfig(Config):
     """Where the other settings start from: see `PRESETS`."""
     decomposed: bool = True
     """Learn a bias-aware part beside the bias-free one; without it nothing below counts."""
-    attribute: NonNegativeFloat = 1.0
+    attribute: NonNegativeFloat = 0.1
     """Weight of guessing the attributes from the bias-aware part (lambda_G)."""
     orthogonality: NonNegativeFloat = 0.1
     """Weight of the two parts' cosine (lambda_D)."""
@@ -48,7 +48,7 @@ class FairnessConfig(Config):
     """Hidden layers of the discriminator; none is the paper's linear one."""
     discriminator_steps: PositiveInt = 3
     """Discriminator updates for each update of the model."""
-    warmup_epochs: NonNegativeInt = 2
+    warmup_epochs: NonNegativeInt = 0
     """Epochs over which the weights of balance and adversary grow from nothing."""
     attribute_share: float = Field(default=0.5, ge=0, le=1)
     """Share of readers whose attributes training may use; the audit attacks the others."""
@@ -69,6 +69,7 @@ class FairnessConfig(Config):
 PRESETS: Mapping[str, dict[str, Any]] = {
     "off": {"decomposed": False, "erase": False},
     "paper": {
+        "attribute": 1.0,
         "orthogonality": 1.0,
         "adversarial": 0.5,
         "balance": 0.0,
@@ -78,7 +79,6 @@ PRESETS: Mapping[str, dict[str, Any]] = {
         "target": "reverse",
         "discriminator": (),
         "discriminator_steps": 1,
-        "warmup_epochs": 0,
     },
     "default": {},
 }

@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from pipelines import cli
+from recsys.store.connect import open_store
+
+CONFIG = """
+out = "{root}/nights"
+redis = "embedded://{root}/store"
+
+[simulate]
+readers = 400
+news = 150
+days = 3
+slates_per_reader = 20
+position_bias = 0.0
+
+[train.optimizer]
+max_epochs = 2
+
+[audit]
+num_samples = 50
+[audit.thresholds]
+max_leakage = {max_leakage}
+max_unmeasured = 0.5
+[audit.leakage]
+attackers = ["logistic regression"]
+num_samples = 50
+"""
+
+
+def config(root, max_leakage):
+    path = root / "nightly.toml"
+    path.write_text(CONFIG.format(root=root, max_leakage=max_leakage))
+    return str(path)
+
+
+def live(root):
+    store = open_store(f"embedded://{root}/store")
+    try:
+        return [str(one.version) for one in store.versions()], str(store.live())
+    finally:
+        store.close()
+
+
+@pytest.mark.slow
+def test_a_night_publishes_and_a_failed_audit_leaves_the_live_version(tmp_path, capsys):
+    assert cli.run(["nightly", config(tmp_path, 1.0), "--json"]) == 0
+    outcome = json.loads(capsys.readouterr().out)
+    (night,) = (tmp_path / "nights").iterdir()
+    assert {path.name for path in night.iterdir()} == {"dataset", "run", "outcome.json"}
+    assert live(tmp_path) == ([outcome["version"]], outcome["version"])
+
+    assert cli.run(["nightly", config(tmp_path, 0.5001), "--set", "simulate.seed=1"]) == 3
+    assert live(tmp_path) == ([outcome["version"]], outcome["version"])
+
+
+@pytest.mark.slow
+def test_a_night_that_was_cut_short_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+    path = config(tmp_path, 1.0)
+    monkeypatch.setattr("pipelines.nightly.audit", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.run(["nightly", path])
+    monkeypatch.undo()
+    (night,) = (tmp_path / "nights").iterdir()
+    trained = (night / "run" / "metrics.json").stat().st_mtime_ns
+    capsys.readouterr()
+    assert cli.run(["nightly", path, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["night"] == night.name
+    assert (night / "run" / "metrics.json").stat().st_mtime_ns == trained
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('out = "x"', "exactly one of ingest, simulate and dataset, found none"),
+        ('out = "x"\ndataset = "d"\n[simulate]', "found ['dataset', 'simulate']"),
+        ('out = "x"\n[ingest]\nsource = "mnd"\nraw = "r"', "source is one of adressa"),
+        ('out = "x"\nkep = 3\ndataset = "d"', "unknown key 'kep'"),
+    ],
+)
+def test_a_wrong_config_is_one_line_and_exit_code_2(tmp_path, capsys, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    assert cli.run(["nightly", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
