@@ -97,6 +97,7 @@ def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
         if item["type"] == "extra_forbidden":
             lines.append(f"unknown key {key!r}")
         else:
-            found = "" if item["type"] == "missing" else f", found {item['input']!r}"
+            told = item["type"] in ("missing", "value_error")  # the message says what was found
+            found = "" if told else f", found {item['input']!r}"
             lines.append(f"{key}: {item['msg']}{found}")
     return "; ".join(lines)

@@ -160,6 +160,7 @@ class Log:
             slates, places = np.nonzero(block.clicked)
             pairs.append(np.stack([block.readers[slates], block.news[slates, places]], axis=1))
             np.add.at(self._heat, pairs[-1][:, 1], 1)
-        clicked = np.concatenate(pairs)
+        # Once each: who runs out of unclicked news is shown, and may click, the same again.
+        clicked = np.unique(np.concatenate(pairs), axis=0)
         alive = self._world.news.dies >= hour + 2
         self._clicked = clicked[alive[clicked[:, 1]]]

@@ -75,7 +75,7 @@ def test_a_night_that_was_cut_short_goes_on_where_it_stopped(tmp_path, monkeypat
     ("text", "message"),
     [
         ('out = "x"', "exactly one of ingest, simulate and dataset, found none"),
-        ('out = "x"\ndataset = "d"\n[simulate]', "found ['dataset', 'simulate']"),
+        ('out = "x"\ndataset = "d"\n[simulate]', "found ['simulate', 'dataset']"),
         ('out = "x"\n[ingest]\nsource = "mnd"\nraw = "r"', "source is one of adressa"),
         ('out = "x"\nkep = 3\ndataset = "d"', "unknown key 'kep'"),
     ],

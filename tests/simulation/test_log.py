@@ -128,3 +128,11 @@ def test_the_bound_on_memory_does_not_change_the_log(simulate, small, monkeypatc
     assert len(blocks) > len(small[2])
     for name in ("readers", "news", "clicked", "propensity"):
         np.testing.assert_array_equal(stacked(blocks, name), stacked(small[2], name))
+
+
+def test_readers_who_run_out_of_unclicked_news_keep_propensities_in_range(simulate):
+    settings = {"readers": 400, "news": 150, "days": 3, "slates_per_reader": 20}
+    _, _, blocks = simulate(**settings, position_bias=0.0)
+    propensity = np.concatenate([block.propensity.ravel() for block in blocks])
+    assert propensity.min() > 0
+    assert propensity.max() <= 1
