@@ -62,13 +62,12 @@ class Findings:
 
 
 def _mean_curves(curves: dict[str, list[list[tuple[int, float]]]]) -> dict[str, list[list[float]]]:
-    """Learning curves, averaged over parts and seeds."""
-    mean = {
-        method: np.nanmean(np.array(found), axis=0).tolist()
+    """Learning curves, averaged over parts and seeds; none where nothing was watched."""
+    return {
+        method: np.mean(np.array(found), axis=0).tolist()
         for method, found in curves.items()
-        if found and found[0] and np.isfinite(np.array(found)).any()
+        if found[0]
     }
-    return {method: curve for method, curve in mean.items() if np.isfinite(np.array(curve)).all()}
 
 
 def notes(result: dict[str, Any]) -> list[str]:

@@ -44,7 +44,7 @@ class Contest:
     length: int
     """Positions of a list."""
     watched: Queries
-    """Labelled queries of the learning curve; nothing is chosen by them."""
+    """Queries of the learning curve, if they have labels; nothing is chosen by them."""
     known_examination: Float[np.ndarray, " length"] | None = None
     estimated_examination: Float[np.ndarray, " length"] | None = None
 
@@ -94,7 +94,7 @@ def run(
     every = max(1, settings.loop.steps // settings.checks)
 
     def look(step: int) -> None:
-        if step % every == 0:
+        if contest.watched.labels is not None and step % every == 0:
             curve.append((step * settings.loop.batch_size, ndcg(learner.ranker, contest.watched)))
         watch(step)
 
@@ -111,10 +111,8 @@ def run(
 
 
 def ndcg(ranker: torch.nn.Module, queries: Queries) -> float:
-    """Mean nDCG@10 over queries that have something relevant; NaN without labels."""
-    if queries.labels is None:
-        return float("nan")
-    ranked = ir.rank(score(ranker, queries.features), queries.labels, queries.offsets)
+    """Mean nDCG@10 over queries that have something relevant."""
+    ranked = ir.rank(score(ranker, queries.features), queries.grades, queries.offsets)
     return float(ir.ndcg(ranked, 10)[ranked.has_relevant].mean())
 
 

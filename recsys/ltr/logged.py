@@ -46,7 +46,7 @@ def prepare(collection: Collection, length: int) -> LoggedContest:
 
     Args:
         collection: Training documents with a log; perhaps labelled test queries.
-        length: Positions used.
+        length: Positions used, at most; no more than the log has.
 
     Raises:
         DataError: There is no log, or no session in it.
@@ -55,6 +55,7 @@ def prepare(collection: Collection, length: int) -> LoggedContest:
         raise DataError("expected logged sessions, found none")
     log, collection = collection.log, standardised(collection)
     queries = collection.splits["train"]
+    length = min(length, int(log.positions.max()))
     sessions = rectangle(log, length)
     cut = max(1, round(len(log) * (1 - HELD_OUT)))
     train, held_out = _part(sessions, slice(cut)), _part(sessions, slice(cut, None))

@@ -75,5 +75,6 @@ def fit(sessions: Sessions, num_documents: int, num_iterations: int = 100) -> Fi
 
 
 def _rate(sessions: Sessions, clicks: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    weighted = sessions.by_position(weight * clicks) / sessions.by_position(weight)
+    shown = np.maximum(sessions.by_position(weight), 1e-12)
+    weighted = sessions.by_position(weight * clicks) / shown
     return np.clip(weighted, 1e-6, 1 - 1e-6)
