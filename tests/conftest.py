@@ -1,6 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported, here and in the processes that tests start: threads that wait for each
+# other on a busy machine turn milliseconds into seconds.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
 

@@ -107,7 +107,7 @@ def test_redis_and_ranker_run_as_composed(tmp_path):
             probe = subprocess.run(check, env=environment, cwd=ROOT, capture_output=True, text=True)
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(60)
             redis_server.terminate()
     assert f"listening on 0.0.0.0:{grpc_port}" in said
     assert (probe.returncode, probe.stderr) == (0, "SERVING\n")

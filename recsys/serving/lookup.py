@@ -17,8 +17,6 @@ from recsys.types import NewsId, ServedVectors, UserId
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 0.25
-"""Longest a batch waits for the store: a store that hangs must not take the service with it."""
 RETRY_SECONDS = 1.0
 """A store that did not answer is left alone for so long, and batches do without it at once."""
 
@@ -40,10 +38,17 @@ class Lookup:
     """Asks the store for many readers at once."""
 
     def __init__(
-        self, store: Store, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        metrics: Metrics,
+        *,
+        patience_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Ask ``store``, and do without it when it has not answered after ``patience_seconds``."""
         self._store = store
         self._metrics = metrics
+        self._patience_seconds = patience_seconds
         self._clock = clock
         self._retry_at = float("-inf")
         # More than one thread, because one that hangs stays busy until its socket times out.
@@ -60,7 +65,8 @@ class Lookup:
         if self._clock() < self._retry_at:
             return Known({}, {}, frozenset(users))
         try:
-            return self._threads.submit(self._ask, meta, users).result(PATIENCE_SECONDS)
+            answer = self._threads.submit(self._ask, meta, users)
+            return answer.result(self._patience_seconds)
         except (StoreUnavailable, TimeoutError) as error:
             self._retry_at = self._clock() + RETRY_SECONDS
             self._metrics.store_failures.labels("unavailable").inc()

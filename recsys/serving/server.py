@@ -93,7 +93,7 @@ async def running(settings: ServeSettings, store: Store) -> AsyncIterator[Runnin
     """
     metrics, checks, server = Metrics(), health.aio.HealthServicer(), _server(settings)
     live = LiveModel(store, _loader(settings), metrics, partial(_show_health, checks))
-    lookup = Lookup(store, metrics)
+    lookup = Lookup(store, metrics, patience_seconds=settings.store_wait_ms / 1000)
     app = Application(live, lookup, metrics, np.random.default_rng(settings.seed))
     batcher = Batcher[Ask, Slate](app.rank, _batching(settings))
     metrics.queue.set_function(lambda: batcher.waiting)

@@ -11,7 +11,7 @@ from recsys.errors import ConfigError
 
 
 def _half_the_cores() -> int:
-    return max(1, (os.cpu_count() or 1) // 2)
+    return min(4, max(1, (os.cpu_count() or 1) // 2))
 
 
 class ServeSettings(BaseSettings):
@@ -36,8 +36,8 @@ class ServeSettings(BaseSettings):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type that scores are computed in; ``auto`` picks what is faster here."""
     threads: int = Field(default_factory=_half_the_cores, ge=1)
-    """Threads that scores are computed with on a CPU; by default half the cores, as gRPC and
-    look-ups need some as well."""
+    """Threads that scores are computed with on a CPU; by default half the cores, at most 4. Never
+    more than the container may use: threads that wait for each other's turn cost seconds."""
     explore: float = Field(0.0, ge=0, le=1)
     """Probability that a place is filled at random rather than by the best news, so that
     tomorrow's offline evaluation has something to compare with."""
@@ -49,6 +49,9 @@ class ServeSettings(BaseSettings):
     """Longest a batch that has company stays open for more; a lone request never waits."""
     max_queue: int = Field(1024, ge=1)
     """Requests waiting; one more is refused with RESOURCE_EXHAUSTED."""
+    store_wait_ms: float = Field(250.0, gt=0)
+    """Longest a batch waits for the store; after it, readers get popular news: a store that hangs
+    must not take the service with it."""
     poll_seconds: float = Field(1.0, gt=0)
     """How often the live version is looked up."""
     grace_seconds: float = Field(10.0, ge=0)

@@ -20,8 +20,8 @@ def test_both_clients_have_the_same_calls():
 
 def test_calls_are_awaited_side_by_side(server):
     async def scene():
-        async with AsyncRankerClient(server.address, timeout_s=10) as client:
-            await client.wait_ready(10)
+        async with AsyncRankerClient(server.address, timeout_s=60) as client:
+            await client.wait_ready(60)
             rankings = await asyncio.gather(*[client.rank(user, k=3) for user in ("ann", "bob")])
             batch = await client.rank_batch([Request("ann", 3), Request("bob", 3)])
             return rankings, batch
@@ -32,7 +32,7 @@ def test_calls_are_awaited_side_by_side(server):
 
 def test_every_other_call_answers(server):
     async def scene():
-        async with AsyncRankerClient(server.address, timeout_s=10) as client:
+        async with AsyncRankerClient(server.address, timeout_s=60) as client:
             model = await client.model()
             assert [one.version for one in await client.versions()] == [model.version]
             assert await client.activate(model.version) == model

@@ -15,7 +15,7 @@ NOBODY = "127.0.0.1:1"
 
 @pytest.fixture
 def client(server):
-    with RankerClient(server.address, timeout_s=10) as client:
+    with RankerClient(server.address, timeout_s=60) as client:
         yield client
 
 
@@ -45,10 +45,10 @@ def test_nobody_there_is_one_line_with_the_target():
 
 def test_waiting_ends_when_a_version_is_there():
     store = MemoryStore()
-    with world.serving(store) as server, RankerClient(server.address) as client:
+    with world.serving(store) as server, RankerClient(server.address, timeout_s=60) as client:
         publishing = threading.Timer(0.3, world.publish, [store])
         publishing.start()
-        client.wait_ready(10)
+        client.wait_ready(60)
         assert client.rank("ann").rung == "cached"
         publishing.join()
 
@@ -68,7 +68,7 @@ def test_a_service_that_restarts_between_two_calls_is_found_again():
     world.publish(store)
     with world.serving(store) as server:
         port = int(server.address.rpartition(":")[2])
-        client = RankerClient(server.address, timeout_s=10)
+        client = RankerClient(server.address, timeout_s=60)
         client.rank("ann")
     with world.serving(store, port=port), client:
         assert client.rank("ann").rung == "cached"

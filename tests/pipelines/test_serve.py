@@ -56,9 +56,9 @@ def test_serving_needs_neither_tables_nor_training(tmp_path):
     world.publish(store)
     with started("-c", INSPECTED, url) as server:
         address = ADDRESS.search(line_with(server.stderr, "ready on")).group()
-        with RankerClient(address, timeout_s=10) as client:
+        with RankerClient(address, timeout_s=60) as client:
             assert client.rank("ann", history_ids=["N7"]).rung == "session"
-        imported, _ = server.communicate("now\n", timeout=30)
+        imported, _ = server.communicate("now\n", timeout=60)
     store.close()
     assert imported == "[]\n"
     assert server.returncode == 0
@@ -74,7 +74,7 @@ def test_a_server_waits_for_the_first_version_and_stops_when_told(tmp_path):
         ready = line_with(server.stderr, "ready on")
         assert meta.version in ready
         server.send_signal(signal.SIGTERM)
-        _, rest = server.communicate(timeout=30)
+        _, rest = server.communicate(timeout=60)
         store.close()
     assert server.returncode == 0
     assert "stopping" in rest

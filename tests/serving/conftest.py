@@ -41,5 +41,5 @@ def server(published):
 
 @pytest.fixture
 def client(server):
-    with RankerClient(server.address, timeout_s=10) as client:
+    with RankerClient(server.address, timeout_s=60) as client:
         yield client

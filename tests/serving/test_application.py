@@ -25,7 +25,9 @@ def application(store, metrics=None):
     config = RankerConfig(precision="float32")
     live = LiveModel(store, lambda s, meta: load(s, meta, device="cpu", config=config), metrics)
     asyncio.run(live.refresh())
-    return Application(live, Lookup(store, metrics), metrics, np.random.default_rng(0))
+    return Application(
+        live, Lookup(store, metrics, patience_seconds=60), metrics, np.random.default_rng(0)
+    )
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_following_finds_a_version_published_later(store, metrics):
         following = asyncio.create_task(live.follow(0.01))
         await asyncio.sleep(0.05)
         world.publish(store)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await live.loaded()
         following.cancel()
 

@@ -50,7 +50,7 @@ def test_an_encrypted_service_answers_those_that_trust_it(published, pair):
     cert, key = pair
     with (
         world.serving(published, tls_cert=cert, tls_key=key) as server,
-        RankerClient(server.address, timeout_s=10, tls=Tls(ca=cert)) as client,
+        RankerClient(server.address, timeout_s=60, tls=Tls(ca=cert)) as client,
     ):
         assert client.rank("ann").rung == "cached"
 
@@ -60,7 +60,7 @@ def test_an_encrypted_service_does_not_answer_plain_text(published, pair):
     cert, key = pair
     with (
         world.serving(published, tls_cert=cert, tls_key=key) as server,
-        RankerClient(server.address) as client,
+        RankerClient(server.address, timeout_s=60) as client,
         pytest.raises(ServingError),
     ):
         client.rank("ann")
@@ -71,7 +71,7 @@ def test_mutual_tls_asks_for_the_clients_certificate(published, pair):
     cert, key = pair
     with world.serving(published, tls_cert=cert, tls_key=key, tls_ca=cert) as server:
         known, unknown = Tls(ca=cert, cert=cert, key=key), Tls(ca=cert)
-        with RankerClient(server.address, timeout_s=10, tls=known) as client:
+        with RankerClient(server.address, timeout_s=60, tls=known) as client:
             assert client.rank("ann").rung == "cached"
         with RankerClient(server.address, tls=unknown) as client, pytest.raises(ServingError):
             client.rank("ann")
@@ -86,14 +86,14 @@ def guarded(published):
 @pytest.mark.parametrize("token", [None, "S3cret", "s3cret2"])
 def test_without_the_token_nothing_is_answered(guarded, token):
     with (
-        RankerClient(guarded.address, token=token) as client,
+        RankerClient(guarded.address, timeout_s=60, token=token) as client,
         pytest.raises(ServingError, match="authorization"),
     ):
         client.rank("ann")
 
 
 def test_with_the_token_everything_is_answered(guarded):
-    with RankerClient(guarded.address, token="s3cret") as client:
+    with RankerClient(guarded.address, timeout_s=60, token="s3cret") as client:
         assert client.rank("ann").rung == "cached"
 
 
@@ -104,5 +104,5 @@ def test_reflection_needs_the_token_and_health_does_not(guarded):
         asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         with pytest.raises(grpc.RpcError) as caught:
-            list(stub.ServerReflectionInfo(asked, timeout=5))
+            list(stub.ServerReflectionInfo(asked, timeout=60))
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -26,10 +26,10 @@ SERVING, NOT_SERVING = (
 def health(server, service):
     with grpc.insecure_channel(server.address) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
-        return health_pb2_grpc.HealthStub(channel).Check(request, timeout=5).status
+        return health_pb2_grpc.HealthStub(channel).Check(request, timeout=60).status
 
 
-def eventually(condition, seconds=10):
+def eventually(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -49,7 +49,7 @@ def test_reflection_lists_the_services(server):
     with grpc.insecure_channel(server.address) as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
-        (reply,) = stub.ServerReflectionInfo(asked, timeout=5)
+        (reply,) = stub.ServerReflectionInfo(asked, timeout=60)
     names = {service.name for service in reply.list_services_response.service}
     assert {RANKING, FEEDBACK, MODEL, "grpc.health.v1.Health"} <= names
 
@@ -84,7 +84,7 @@ def test_a_gpu_that_is_not_there_is_an_error(published):
 def test_metrics_tell_of_requests_rungs_and_the_version(published):
     with (
         world.serving(published, metrics_port=0) as server,
-        RankerClient(server.address) as client,
+        RankerClient(server.address, timeout_s=60) as client,
     ):
         version = client.rank("ann").model_version
         page = urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics").read()
@@ -110,12 +110,12 @@ def test_no_answer_fails_or_mixes_versions_while_they_are_swapped(published, ser
 
     def ask():
         batches = []
-        with RankerClient(server.address, timeout_s=10) as client:
+        with RankerClient(server.address, timeout_s=60) as client:
             while not stop.is_set():
                 batches.append(client.rank_batch([Request(user, k=8) for user in world.READERS]))
         return batches
 
-    with ThreadPoolExecutor() as pool, RankerClient(server.address) as client:
+    with ThreadPoolExecutor() as pool, RankerClient(server.address, timeout_s=60) as client:
         callers = [pool.submit(ask) for _ in range(3)]
         for meta in (metas[1], metas[2], metas[0], metas[2]):
             client.activate(meta.version)
@@ -138,7 +138,7 @@ def test_a_request_whose_caller_has_gone_is_not_computed(published):
         release = hold(server)
 
         async def scene():
-            async with AsyncRankerClient(server.address, timeout_s=10) as client:
+            async with AsyncRankerClient(server.address, timeout_s=60) as client:
                 first = asyncio.create_task(client.rank("ann"))
                 await until_held(release)
                 async with AsyncRankerClient(server.address, timeout_s=0.2) as hasty:
@@ -157,11 +157,12 @@ def test_a_full_queue_sheds_load(published):
         release = hold(server)
 
         async def scene():
-            async with AsyncRankerClient(server.address, timeout_s=10) as client:
+            async with AsyncRankerClient(server.address, timeout_s=60) as client:
                 calls = [asyncio.create_task(client.rank("ann"))]
                 await until_held(release)
                 calls += [asyncio.create_task(client.rank("ann")) for _ in range(5)]
-                await asyncio.wait(calls[1:], timeout=10, return_when="FIRST_COMPLETED")
+                while sum(call.done() for call in calls) < 3:
+                    await asyncio.sleep(0.01)
                 release.go.set()
                 return await asyncio.gather(*calls, return_exceptions=True)
 
@@ -173,11 +174,11 @@ def test_a_full_queue_sheds_load(published):
 
 def test_stopping_lets_a_call_in_flight_finish(published):
     answers = []
-    with world.serving(published, grace_seconds=10) as server:
+    with world.serving(published, grace_seconds=60) as server:
         release = hold(server)
 
         def ask():
-            with RankerClient(server.address, timeout_s=10) as client:
+            with RankerClient(server.address, timeout_s=60) as client:
                 answers.append(client.rank("ann"))
 
         caller = threading.Thread(target=ask)
@@ -202,7 +203,7 @@ def hold(server):
 
     def wait_and_rank(queries, rng):
         release.sizes.append(len(queries))
-        release.go.wait(10)
+        release.go.wait(60)
         return rank(queries, rng)
 
     object.__setattr__(ranker, "rank", wait_and_rank)
@@ -222,7 +223,7 @@ def test_a_lost_store_leaves_popular_news_and_its_return_is_noticed(tmp_path):
         world.publish(store)
         serving = world.serving(store)
         server = serving.__enter__()
-        client = RankerClient(server.address, timeout_s=10)
+        client = RankerClient(server.address, timeout_s=60)
         assert client.rank("ann").rung == "cached"
     try:
         assert client.rank("ann").rung == "popular"

@@ -108,7 +108,7 @@ def test_a_forgotten_reader_becomes_a_stranger_for_good(client, published):
 
 
 def test_before_anything_is_published_callers_are_told_so(store):
-    with world.serving(store) as server, RankerClient(server.address) as client:
+    with world.serving(store) as server, RankerClient(server.address, timeout_s=60) as client:
         for call in (lambda: client.rank("ann"), client.model):
             with pytest.raises(ServingError, match="no version is published"):
                 call()

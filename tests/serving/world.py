@@ -105,7 +105,13 @@ def serving(store, **settings):
     stop = asyncio.Event()
 
     async def main():
-        given = {"port": 0, "device": "cpu", "poll_seconds": 0.05, "grace_seconds": 1, **settings}
+        given = {
+            "port": 0,
+            "store_wait_ms": 60_000,
+            "device": "cpu",
+            "poll_seconds": 0.05,
+            **settings,
+        }
         try:
             async with running(ServeSettings.read(**given), store) as server:
                 await server.live.refresh()
@@ -119,10 +125,10 @@ def serving(store, **settings):
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()))
     thread.start()
     try:
-        yield started.result(20)
+        yield started.result(60)
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(20)
+        thread.join(60)
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
