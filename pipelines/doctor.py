@@ -133,7 +133,7 @@ def _version(package: str) -> str:
 
 
 def _install(part: str) -> str:
-    return f"not usable: run `make setup` (it installs {part} from requirements/, without its dependencies)"
+    return f"run `make setup`: it installs {part} as locked in requirements/"
 
 
 def _show(findings: list[Finding]) -> None:

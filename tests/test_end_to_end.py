@@ -38,15 +38,12 @@ def target(published):
     """The address of a service in a process of its own."""
     root, _, _ = published
     command = [*RECSYS, "serve", "--redis", f"embedded://{root}/store", "--port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         for line in server.stderr:
             if found := re.search(r"ready on (\S+)", line):
                 yield found[1]
                 break
-    finally:
         server.terminate()
-        server.wait(timeout=30)
 
 
 @pytest.mark.slow
