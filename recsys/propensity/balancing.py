@@ -29,6 +29,9 @@ from recsys.config import Config
 from recsys.errors import ConfigError, DataError
 from recsys.propensity.kernels import BLOCK
 
+COARSE = 200_000
+"""Observations that find the start of a larger sample's solution."""
+
 
 class BalanceConfig(Config):
     """How closely to balance, and how hard to try."""
@@ -82,11 +85,11 @@ def balance(
     # lambda = rise - fall, both at least 0: the absolute value becomes linear, the hinge a box
     solution = minimize(
         dual.value_and_gradient,
-        np.zeros(2 * num),
+        _start(values, whole, base, config),
         jac=True,
         method="L-BFGS-B",
         bounds=[(0, config.pull)] * (2 * num),
-        options={"maxiter": config.max_iterations, "ftol": 1e-10, "gtol": 1e-7},
+        options={"maxiter": config.max_iterations, "ftol": 1e-10, "gtol": 1e-6},
     )
     multipliers = solution.x[:num] - solution.x[num:]
     imbalance = dual.imbalance(multipliers)
@@ -97,6 +100,20 @@ def balance(
         iterations=int(solution.nit),
         unmet=int((np.abs(imbalance) > config.slack + 1e-4).sum()),
     )
+
+
+def _start(
+    values: Float32[np.ndarray, "observed functions"],
+    whole: Float64[np.ndarray, " functions"],
+    base: Float64[np.ndarray, " observed"],
+    config: BalanceConfig,
+) -> Float64[np.ndarray, " twice_functions"]:
+    """Solve for every n-th observation first: the full sample then needs a few steps only."""
+    if len(values) <= COARSE:
+        return np.zeros(2 * len(whole))
+    every = slice(None, None, -(-len(values) // COARSE))
+    coarse = balance(values[every], whole, base[every], config).multipliers
+    return np.concatenate([np.maximum(coarse, 0), np.maximum(-coarse, 0)])
 
 
 class _Dual:

@@ -98,3 +98,12 @@ def test_nothing_observed_is_refused():
 def test_negative_slack_is_refused():
     with pytest.raises(ConfigError, match="slack >= 0"):
         balance(values(3, 1), np.array([0.5]), np.ones(3), BalanceConfig(slack=-0.1))
+
+
+def test_a_coarse_start_does_not_change_the_weights(monkeypatch):
+    observed = values(5000, 4)
+    whole = observed.mean(axis=0) * 0.95
+    direct = balance(observed, whole, np.ones(5000), BalanceConfig())
+    monkeypatch.setattr("recsys.propensity.balancing.COARSE", 500)
+    started = balance(observed, whole, np.ones(5000), BalanceConfig())
+    assert started.weights == pytest.approx(direct.weights, rel=1e-3)

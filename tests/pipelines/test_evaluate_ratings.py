@@ -1,0 +1,83 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pipelines import cli
+from recsys.data.writer import DatasetWriter
+
+QUICK = [
+    *("--set", "methods.loop.max_epochs=5", "--set", "penalties=[0.01]"),
+    *("--set", "tuning_folds=1", "--set", "methods.kernel.functions=8"),
+]
+
+
+def write(out, *, randomised=True):
+    rng = np.random.default_rng(0)
+    readers, news = np.divmod(np.arange(40 * 50), 50)
+    taste = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 50))
+    value = np.clip(np.round(3 + taste[readers, news]), 1, 5)
+    kept = rng.random(2000) < 0.4
+    with DatasetWriter(out, "test") as writer:
+        writer.news(pa.table({"news_id": [str(n) for n in range(50)], "title": [""] * 50}))
+        writer.ratings(
+            pa.table(
+                {
+                    "user_id": readers[kept].astype(str).tolist(),
+                    "news_id": news[kept].astype(str).tolist(),
+                    "value": value[kept].astype(np.float32),
+                    "randomised": (rng.random(kept.sum()) < 0.4) & randomised,
+                }
+            )
+        )
+    return out
+
+
+def evaluate(dataset, *options):
+    return cli.run(["evaluate-ratings", str(dataset), *QUICK, *options])
+
+
+def test_every_method_gets_every_measure_with_an_interval_and_a_difference(tmp_path, capsys):
+    methods = "naive,ips:naive-bayes,wmf,rel-mf,ips:kernel-adaptive"
+    options = ["--methods", methods, "--seeds", "2", "--json"]
+    assert evaluate(write(tmp_path / "d"), *options) == 0
+    report = json.loads(capsys.readouterr().out)
+    results = pd.DataFrame(report["results"])
+    assert set(results["method"]) == set(methods.split(","))
+    assert len(results) == 5 * 2 * 4
+    assert ((results["low"] <= results["mean"]) & (results["mean"] <= results["high"])).all()
+    found = pd.DataFrame(report["differences"])
+    assert {("rel-mf", "wmf"), ("wmf", "naive")} <= set(
+        zip(found["method"], found["against"], strict=True)
+    )
+    auc = results.query("metric == 'auc' and news == 'all'").set_index("method")["mean"]
+    line = found.query("method == 'wmf' and against == 'naive' and metric == 'auc'").iloc[0]
+    assert line["mean"] == pytest.approx(auc["wmf"] - auc["naive"])
+
+
+def test_the_table_is_for_people(tmp_path, capsys):
+    assert evaluate(write(tmp_path / "d"), "--methods", "naive,wmf", "--against", "naive") == 0
+    said = capsys.readouterr().out
+    assert "all news" in said
+    assert "rare news" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--methods", "naive,magic"], "method 'magic' is unknown"),
+        (["--methods", "naive", "--against", "wmf"], "'wmf' is not among the methods"),
+        (["--methods", "naive", "--against", "naive", "--set", "rar=1"], "unknown key 'rar'"),
+    ],
+)
+def test_bad_options_are_named(tmp_path, capsys, options, message):
+    assert evaluate(write(tmp_path / "d"), *options) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_without_randomised_ratings_there_is_nothing_to_judge_on(tmp_path, capsys):
+    dataset = write(tmp_path / "d", randomised=False)
+    assert evaluate(dataset, "--methods", "naive", "--against", "naive") == 2
+    assert "randomised ones to judge on, found" in capsys.readouterr().err.replace("\n", " ")
