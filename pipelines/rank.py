@@ -108,12 +108,12 @@ def _table(ranking: Ranking, user: str, titles: Mapping[str, str]) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    table.add_column("", justify="right", style="dim")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column("news", style="cyan", no_wrap=True)
     if titles:
-        table.add_column("title", overflow="ellipsis", no_wrap=True)
-    table.add_column("score", justify="right")
-    table.add_column("propensity", justify="right", style="dim")
+        table.add_column("title")  # the one column that gives way on a narrow screen
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("propensity", justify="right", style="dim", no_wrap=True)
     columns = zip(ranking.news_ids, ranking.scores, ranking.propensities, strict=True)
     for place, (news, score, propensity) in enumerate(columns, start=1):
         title = [titles.get(news, "")] if titles else []
