@@ -1,5 +1,6 @@
 """What a method is made of and what the loop asks of it."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -42,7 +43,7 @@ class Setup:
         return self.estimated_examination
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """A ranker in training; parameters besides the ranker's belong to the click model."""
 
     def __init__(self, setup: Setup) -> None:
@@ -50,9 +51,9 @@ class Method(nn.Module):
         self.ranker = setup.ranker
         self.max_weight = setup.max_weight
 
+    @abstractmethod
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss of one batch; a method's running estimates are updated here."""
-        raise NotImplementedError
 
     def examination(self) -> Float[Tensor, " length"] | None:
         """Return the examination curve as learned, 1 at the first position; None without one."""
