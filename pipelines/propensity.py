@@ -90,14 +90,23 @@ def main(
         raise ConfigError(f"--method {unknown[0]!r}: expected one of {', '.join(METHODS)}")
     if not 0 < wanted.floor <= 1 or not wanted.window_hours > 0:
         raise ConfigError("expected floor in (0, 1] and window_hours above 0")
-    if folder.exists() and not force:
-        raise DataError.at(folder, "is there already; give another folder, or --force")
+    _check_target(folder, force=force)
     found = estimate(Dataset.open(dataset), method, wanted)
     write(found, folder)
     if json_:
         emit(found.diagnostics)
         return
     _show(found.diagnostics, folder)
+
+
+def _check_target(folder: Path, *, force: bool) -> None:
+    """Refuse to write over anything but, if asked to, what this command wrote."""
+    if not folder.exists():
+        return
+    if not (folder / "diagnostics.json").is_file():
+        raise DataError.at(folder, "is there already and holds no propensities; give a new folder")
+    if not force:
+        raise DataError.at(folder, "propensities are there already; give a new folder, or --force")
 
 
 @dataclass(frozen=True)

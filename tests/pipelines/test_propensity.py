@@ -204,11 +204,18 @@ def test_bad_input_is_one_line_and_leaves_nothing(rated, tmp_path, capsys, optio
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_there_is_kept_unless_forced(rated, tmp_path):
+def test_propensities_are_replaced_only_when_forced(rated, tmp_path):
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "mine").write_text("precious")
-    assert propensity(rated, out, "--method", "popularity") == 2
-    assert (out / "mine").read_text() == "precious"
-    assert propensity(rated, out, "--method", "popularity", "--force") == 0
-    assert not (out / "mine").exists()
+    assert propensity(rated, out, "--method", "popularity") == 0
+    before = read(out)[1]
+    assert propensity(rated, out, "--method", "logistic") == 2
+    assert read(out)[1] == before
+    assert propensity(rated, out, "--method", "logistic", "--force") == 0
+    assert read(out)[1]["methods"] == ["logistic"]
+
+
+def test_a_folder_of_something_else_is_never_replaced(rated, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes").write_text("precious")
+    assert propensity(rated, tmp_path / "mine", "--method", "popularity", "--force") == 2
+    assert (tmp_path / "mine/notes").read_text() == "precious"
