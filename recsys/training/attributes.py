@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
+from recsys.data.dataset import Dataset
+from recsys.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class ReaderAttributes:
@@ -25,6 +28,24 @@ class ReaderAttributes:
     def num_classes(self) -> list[int]:
         """Count the values of each attribute."""
         return [len(values) for values in self.values]
+
+
+def protected(dataset: Dataset, names: tuple[str, ...]) -> pd.DataFrame | None:
+    """Return the table of the named attributes; no names mean all.
+
+    Raises:
+        ConfigError: The dataset has no attribute of that name.
+    """
+    table = dataset.attributes
+    if not names:
+        return table
+    there = [] if table is None else list(table.columns.drop("user_id"))
+    if missing := sorted(set(names) - set(there)):
+        raise ConfigError(
+            f"fairness.attributes: {missing} not in {dataset.path}; it has {there or 'none'}"
+        )
+    assert table is not None
+    return table[["user_id", *names]]
 
 
 def reader_attributes(

@@ -10,7 +10,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.reading_log import ReadingLog, read
 from recsys.data.splits import Split, SplitConfig, split
 from recsys.model.news_encoder import NewsEncoderConfig
-from recsys.training.attributes import ReaderAttributes, reader_attributes
+from recsys.training.attributes import ReaderAttributes, protected, reader_attributes
 from recsys.training.beliefs import beliefs
 from recsys.training.features import NewsTable, describe
 from recsys.training.objective import FairnessConfig
@@ -53,9 +53,8 @@ def assemble(
     parts = split(log, split_config)
     news, tokenizer = describe(dataset, log, _learnable(log, parts), news_config)
     draw = np.random.default_rng(seed).random(len(log.user_ids))
-    attributes = reader_attributes(
-        dataset.attributes, log.user_ids, draw < fairness.attribute_share
-    )
+    table = protected(dataset, fairness.attributes)
+    attributes = reader_attributes(table, log.user_ids, draw < fairness.attribute_share)
     believed = np.zeros((len(log.user_ids), 0), dtype=np.float32)
     if fairness.believes:
         topics = news.features.categories.numpy()

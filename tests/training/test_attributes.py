@@ -1,7 +1,9 @@
 import numpy as np
 import pandas as pd
+import pytest
 
-from recsys.training.attributes import reader_attributes
+from recsys.errors import ConfigError
+from recsys.training.attributes import protected, reader_attributes
 
 EVERYBODY = np.ones(3, dtype=bool)
 TABLE = pd.DataFrame({"user_id": ["b", "a"], "gender": ["m", "f"], "age": [None, "30-39"]})
@@ -26,3 +28,9 @@ def test_a_log_without_attributes_has_none():
     attributes = reader_attributes(None, ["a", "b", "c"], EVERYBODY)
     assert attributes.num_classes == []
     assert attributes.labels.shape == attributes.known.shape == (3, 0)
+
+
+def test_only_named_attributes_are_protected(tiny_dataset):
+    assert list(protected(tiny_dataset, ("gender",)).columns) == ["user_id", "gender"]
+    with pytest.raises(ConfigError, match=r"\['agee'\] not in .*it has \['gender'\]"):
+        protected(tiny_dataset, ("agee",))

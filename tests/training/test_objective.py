@@ -75,9 +75,7 @@ def test_adversarial_loss_in_the_paper_is_minus_the_discriminators(interest):
 
 @pytest.mark.parametrize(("preset", "term"), [("paper", "adversarial"), ("default", "balance")])
 def test_warm_up_begins_without_what_holds_the_bias_free_part_back(interest, preset, term):
-    losses = objective(preset).fairness_losses(
-        interest, interest.bias_aware, batch(), progress=0.0
-    )
+    losses = objective(preset).fairness_losses(interest, interest.bias_aware, batch(), progress=0.0)
     assert losses[term] == 0
     assert losses["attribute"] > 0
 
