@@ -167,7 +167,7 @@ def _print(result: dict[str, Any]) -> None:
     for name in ("estimator", "value", "95 % low", "high", "effective rounds"):
         table.add_column(name, justify="left" if name == "estimator" else "right")
     for row in result["estimates"]:
-        numbers = [f"{row[name]:.5f}" for name in ("value", "low", "high")]
+        numbers = [_number(row[name]) for name in ("value", "low", "high")]
         table.add_row(row["estimator"], *numbers, f"{row['effective_sample_size']:,.0f}")
     for name in ("on_policy", "logging_policy"):
         if result.get(name):
@@ -177,3 +177,7 @@ def _print(result: dict[str, Any]) -> None:
     out.print(table)
     for line in result["advice"]:
         out.print(line, highlight=False, markup=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:.5f}" if abs(value) < 1000 else f"{value:.2e}"

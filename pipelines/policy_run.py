@@ -19,8 +19,9 @@ from recsys.config import Config
 from recsys.data.dataset import Dataset
 from recsys.errors import CheckpointError, DataError
 from recsys.evaluation import battery
+from recsys.evaluation.battery import Estimate
 from recsys.evaluation.bootstrap import mean_interval
-from recsys.evaluation.overlap import Overlap, overlap, trusted
+from recsys.evaluation.overlap import MIN_EFFECTIVE, Overlap, overlap
 from recsys.ranker import bundle as bundles
 from recsys.ranker.bundle import Bundle
 
@@ -80,20 +81,30 @@ def _result(
     found: Overlap = min(places, key=lambda place: place.effective_sample_size)
     estimates = battery.slate(clicks, weights, readers, rng=rng)
     logged = mean_interval(clicks.sum(axis=1), readers, rng=rng)
-    advice = [
-        *trusted(found, False, 0.0),
-        "Item-position estimates take what stands above for given and fit readers who examine "
-        "places by themselves; rips fits readers who go from top to bottom; slate-ips assumes "
-        "nothing and needs most data.",
-    ]
     return {
         "overlap": asdict(found) | {"is_sufficient": found.is_sufficient},
         "estimates": [asdict(estimate) for estimate in estimates],
-        "advice": advice,
+        "advice": _advice(found, estimates),
         "unit": "clicks a slate",
         "logging_policy": asdict(logged),
         "on_policy": None,
     }
+
+
+def _advice(found: Overlap, estimates: list[Estimate]) -> list[str]:
+    said = [
+        "Item-position estimates take what stands above as given and fit readers who examine "
+        "places by themselves; rips fits readers who go from top to bottom; slate-ips assumes "
+        "nothing and needs most data."
+    ]
+    if not found.is_sufficient:
+        said.append("Overlap is short at some place: prefer item-position-snips, and its interval.")
+    weak = [row.estimator for row in estimates if row.effective_sample_size < MIN_EFFECTIVE]
+    if weak:
+        said.append(
+            f"Fewer than {MIN_EFFECTIVE} effective slates, not to be used: {', '.join(weak)}."
+        )
+    return said
 
 
 def _slates(dataset: Dataset, run: Path) -> pd.DataFrame:
@@ -124,7 +135,7 @@ def _policy(
         pd.Index(bundle.readers.ids).get_indexer(pd.Index(shown["user_id"])).reshape(shape)[:, 0]
     )
     news = catalogue.get_indexer(pd.Index(shown["news_id"])).reshape(shape)
-    time = shown["time"].to_numpy().astype("datetime64[s]").astype(np.int64).reshape(shape)[:, 0]
+    time = _seconds(shown["time"]).reshape(shape)[:, 0]
     chances = np.empty(shape)
     for start in range(0, shape[0], BLOCK):
         block = slice(start, start + BLOCK)
@@ -140,10 +151,14 @@ def _alive(
     log: pd.DataFrame, catalogue: pd.Index
 ) -> tuple[Int[np.ndarray, " items"], Int[np.ndarray, " items"]]:
     """When the log first and last showed each news: it could be shown between."""
-    seconds = log["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
-    spans = pd.Series(seconds).groupby(log["news_id"].to_numpy()).agg(["min", "max"])
+    spans = pd.Series(_seconds(log["time"])).groupby(log["news_id"].to_numpy()).agg(["min", "max"])
     found = spans.reindex(catalogue)
     return found["min"].fillna(1).to_numpy(np.int64), found["max"].fillna(0).to_numpy(np.int64)
+
+
+def _seconds(times: "pd.Series[Any]") -> Int[np.ndarray, " rows"]:
+    """Seconds since the epoch of times in UTC."""
+    return times.dt.tz_convert(None).to_numpy("datetime64[s]").astype(np.int64)
 
 
 def _chances(
