@@ -159,7 +159,12 @@ def _results(
 def _differences(
     raw: dict[str, dict[str, dict[str, np.ndarray]]], baselines: list[str]
 ) -> list[dict[str, Any]]:
-    pairs = [(name, base) for base in baselines for name in raw["all"] if name not in baselines]
+    pairs = [
+        (name, base)
+        for place, base in enumerate(baselines)
+        for name in raw["all"]
+        if name not in baselines[: place + 1]
+    ]
     if {"rel-mf", "wmf"} <= set(raw["all"]):
         pairs.append(("rel-mf", "wmf"))
     return [

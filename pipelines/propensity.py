@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from pipelines import propensity_report
+from pipelines import propensity_balance, propensity_report
 from pipelines.console import emit, err, out
 from pipelines.propensity_log import EXAMINATION, Seen
 from recsys import config as settings
@@ -21,22 +21,16 @@ from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError, DataError
 from recsys.propensity import diagnostics
 from recsys.propensity.covariates import Described
-from recsys.propensity.diagnostics import RandomFeatures
 from recsys.propensity.estimate import (
     EXPOSURE,
-    WHOLE,
-    Anywhere,
     Balancer,
     Estimate,
     KernelConfig,
     as_propensities,
 )
-from recsys.propensity.kernels import Kernel, median_scale, population
 from recsys.propensity.weights import WEIGHTINGS, check
 
 METHODS = ("logged", "rate", "visits", *EXPOSURE, "kernel", *EXAMINATION)
-FEATURES = 512
-"""Random features of the reported MMD."""
 
 
 class PropensityConfig(Config):
@@ -143,10 +137,14 @@ def estimate(dataset: Dataset, methods: list[str], config: PropensityConfig) -> 
         "notes": {name: part.notes for name, part in parts.items() if part.notes},
     }
     if described:
-        about |= _balance(seen, described, weights, config)
+        about |= propensity_balance.differences(
+            seen, described, weights, config.kernel.kernel, config.seed
+        )
     for name, part in parts.items():
         if part.anywhere:
-            about.setdefault("reliability", {})[name] = _reliability(seen, part.anywhere, rng)
+            about.setdefault("reliability", {})[name] = propensity_balance.reliability(
+                seen, part.anywhere, rng
+            )
     about["settings"] = config.model_dump(mode="json")
     return Found(_table(seen, propensities, weights), about)
 
@@ -210,43 +208,6 @@ def _kernel(
         base = 1 / check(EXPOSURE[config.base](observations, rng).propensities, config.base)
     weights, notes = Balancer(observations, base, config.kernel, rng).weights(seen.errors())
     return Estimate(as_propensities(weights, observations.rate), notes=notes)
-
-
-def _balance(
-    seen: Seen, described: Described, weights: np.ndarray, config: PropensityConfig
-) -> dict[str, Any]:
-    """Compare observed and whole before and after weighting, covariate by covariate and by MMD."""
-    lines = []
-    for side, names, table, rows in (
-        ("reader", described.reader_names, described.covariates.readers, seen.pairs.readers),
-        ("news", described.news_names, described.covariates.news, seen.pairs.news),
-    ):
-        before = diagnostics.mean_differences(table, rows)
-        after = diagnostics.mean_differences(table, rows, weights)
-        lines += [
-            {"covariate": f"{side} {name}", "before": float(b), "after": float(a)}
-            for name, b, a in zip(names, before, after, strict=True)
-        ]
-    rng = np.random.default_rng(config.seed)  # its own: a report never moves an estimate
-    whole = population(*seen.shape, WHOLE, rng)
-    kernel = Kernel(config.kernel.kernel, median_scale(described.covariates, whole, rng))
-    features = RandomFeatures(described.covariates, kernel, FEATURES, rng)
-    target = features.mean(whole)
-    return {
-        "standardised_mean_differences": lines,
-        "mmd_before": diagnostics.mmd(features.mean(seen.pairs), target),
-        "mmd_after": diagnostics.mmd(features.mean(seen.pairs, weights), target),
-        "covariates_stood_in_for": described.filled,
-    }
-
-
-def _reliability(
-    seen: Seen, anywhere: Anywhere, rng: np.random.Generator
-) -> list[dict[str, float]]:
-    whole = population(*seen.shape, WHOLE, rng)
-    codes = seen.pairs.readers * seen.shape[1] + seen.pairs.news
-    happened = np.isin(whole.readers * seen.shape[1] + whole.news, codes)
-    return diagnostics.reliability(anywhere(whole), happened)
 
 
 def _table(seen: Seen, propensities: np.ndarray, weights: np.ndarray) -> pa.Table:

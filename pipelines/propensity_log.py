@@ -11,9 +11,9 @@ from recsys.errors import DataError
 from recsys.propensity import position
 from recsys.propensity.covariates import Described, describe
 from recsys.propensity.estimate import Observations, exposure_model, factors
-from recsys.propensity.exposure import reader_exposure, slate_rate
 from recsys.propensity.kernels import Pairs
 from recsys.propensity.position import Counts, Examination
+from recsys.propensity.slates import reader_exposure, slate_rate
 from recsys.propensity.weights import check
 from recsys.training.ratings.study import Study
 
