@@ -141,14 +141,14 @@ def _axes(
 ) -> str:
     floor = HEIGHT - BOTTOM
     parts = []
-    for value in np.linspace(y.low, y.high, 5):
+    for value in _round_values(y.low, y.high):
         at = y(value)
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
         )
         parts.append(f'<text class="end" x="{LEFT - 6}" y="{at + 4:.1f}">{value:.3g}</text>')
     places = (
-        [(value, f"{value:g}") for value in np.unique(np.linspace(x.low, x.high, 6).round())]
+        [(value, f"{value:g}") for value in _round_values(x.low, x.high)]
         if ticks_x is None
         else list(enumerate(ticks_x))
     )
@@ -168,13 +168,24 @@ def _axes(
 def _ticks(x: _Scale, height: float, label: str) -> str:
     floor = height - BOTTOM
     parts = []
-    for value in np.linspace(x.low, x.high, 6):
+    for value in _round_values(x.low, x.high):
         at = x(value)
         parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{floor}"/>')
         parts.append(f'<text class="mid" x="{at:.1f}" y="{floor + 16}">{value:.3g}</text>')
     middle = (x.start + x.stop) / 2
     parts.append(f'<text class="mid" x="{middle}" y="{height - 8}">{escape(label)}</text>')
     return "".join(parts)
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """About five round numbers from low to high, for the ticks of an axis."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / 5
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * min((m for m in (1, 2, 5, 10) if m * power >= rough), default=10)
+    count = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1)
+    return [float(f"{value:.12g}") for value in count * step]
 
 
 def _figure(body: list[str], height: float) -> str:

@@ -47,3 +47,16 @@ def test_a_missing_bar_is_left_out():
 
 def test_a_flat_line_does_not_divide_by_zero():
     parsed(svg.lines([Series("a", [1, 1], [2, 2])], "x", "y"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (-0.19, 0.125, [-0.1, 0.0, 0.1]),
+        (64_000, 512_000, [100_000, 200_000, 300_000, 400_000, 500_000]),
+        (2.0, 2.0, [2.0]),
+    ],
+)
+def test_ticks_are_round_numbers_inside_the_axis(low, high, ticks):
+    assert svg._round_values(low, high) == pytest.approx(ticks)
