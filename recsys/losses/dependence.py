@@ -1,38 +1,65 @@
-"""How far the distribution of vectors follows an attribute, by kernels: no opponent to train."""
+"""How much of what is believed of readers an attacker reads off their vectors, in closed form."""
+
+import math
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Of the kernels, in units of the batch's median squared distance."""
+BANDWIDTHS = (0.5, 1.0, 2.0)
+"""Of the kernels, in units of a standardised vector's length."""
+FEATURES = 80
+"""Random features a kernel."""
 
 
-def mmd_loss(
-    vectors: Float[Tensor, "batch dim"], beliefs: Float[Tensor, "batch groups"]
+def kernel_ridge_loss(
+    vectors: Float[Tensor, "batch dim"],
+    beliefs: Float[Tensor, "batch groups"],
+    *,
+    ridge: float = 0.0025,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
-    r"""Squared maximum mean discrepancy between groups of which membership is only believed.
+    r"""Share of the beliefs' variance that the best kernel ridge attacker explains, about [0, 1].
 
-    .. math:: \sum_g \sum_{i \neq j} w_{ig} w_{jg} k(x_i, x_j), \qquad
-        w_{ig} = \frac{2 (b_{ig} - \bar b_g)}{\sum_l |b_{lg} - \bar b_g|}
+    .. math:: \frac{1}{G} \sum_g \frac{c_g^\top (C + r I)^{-1} c_g}{\mathrm{var}(b_g)}, \qquad
+        C = \tfrac1n \Phi^\top \Phi, \quad c_g = \tfrac1n \Phi^\top (b_g - \bar b_g)
 
-    With beliefs of 0 and 1 it is the two-sample statistic between a group and all others (Gretton
-    et al., 2012, JMLR 13, eq. 3, with self-pairs left out); beliefs in between let readers count
-    whose attribute nobody told. The kernel is a mean of Gaussians of several widths over
-    standardised vectors, so that no linear or non-linear difference of the groups is free.
+    :math:`\Phi` holds the standardised vectors and random Fourier features of Gaussian kernels of
+    several widths (Rahimi and Recht, 2007), drawn anew at each call, so that neither a linear nor a
+    non-linear trace is free and none can be hidden from a fixed opponent. Since vectors are
+    functions of the clicks, a vector tells nothing of a group if and only if it tells nothing of
+    what the clicks make one believe; beliefs carry no noise of single labels and exist for readers
+    nobody told.
 
     Args:
         vectors: Readers' vectors.
         beliefs: Probability that a reader is of each group, in [0, 1]. A group that everybody is
             believed to be of alike costs nothing.
+        ridge: Of the attacker, in units of the features' total variance.
+        generator: Draws the features.
     """
-    spread = vectors.std(dim=0, correction=0)
-    units = (vectors - vectors.mean(dim=0)) / (spread + 1e-4)
-    squares = units.square().sum(dim=1)
-    distances = (squares[:, None] + squares - 2 * units @ units.T).clamp(min=0)
-    scale = distances.detach().median().clamp(min=1e-6)
-    kernel = torch.stack([torch.exp(-distances / (scale * b)) for b in BANDWIDTHS]).mean(dim=0)
-    kernel = kernel - torch.diag(kernel.diagonal())
+    features = _features(vectors, generator)
     centred = beliefs - beliefs.mean(dim=0)
-    weights = 2 * centred / centred.abs().sum(dim=0).clamp(min=1e-6)
-    return torch.einsum("ig,ij,jg->", weights, kernel, weights)
+    covariance = features.T @ features / len(features)
+    across = features.T @ centred / len(features)
+    weight = ridge * covariance.diagonal().sum()
+    attacker = torch.linalg.solve(
+        covariance + weight * torch.eye(len(covariance)).to(covariance), across
+    )
+    explained = (across * attacker).sum(dim=0) / centred.square().mean(dim=0).clamp(min=1e-8)
+    return explained.mean()
+
+
+def _features(
+    vectors: Float[Tensor, "batch dim"], generator: torch.Generator | None
+) -> Float[Tensor, "batch features"]:
+    """Linear part and random Fourier features; scale and shift of a unit hide nothing."""
+    units = (vectors - vectors.mean(dim=0)) / (vectors.std(dim=0, correction=0) + 1e-4)
+    dim = units.shape[1]
+    parts = [units / math.sqrt(dim)]
+    for width in BANDWIDTHS:
+        waves = torch.randn(dim, FEATURES, generator=generator) / (math.sqrt(dim) * width)
+        phase = 2 * math.pi * torch.rand(FEATURES, generator=generator)
+        parts.append(torch.cos(units @ waves.to(units) + phase.to(units)) * math.sqrt(2 / FEATURES))
+    stacked = torch.cat(parts, dim=1)
+    return stacked - stacked.mean(dim=0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from recsys.config import Config
 from recsys.losses.adversarial import attribute_loss, confusion_loss
-from recsys.losses.dependence import mmd_loss
+from recsys.losses.dependence import kernel_ridge_loss
 from recsys.losses.orthogonality import cosine_loss, covariance_loss
 from recsys.losses.ranking import softmax_loss
 from recsys.model.attribute_heads import AttributeHeads
@@ -33,9 +33,9 @@ class FairnessConfig(Config):
     """Weight of the two parts' correlation over a batch."""
     adversarial: NonNegativeFloat = 0.0
     """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
-    balance: NonNegativeFloat = 0.2
-    """Weight of the discrepancy between groups' bias-free vectors, as far as clicks give groups
-    away: see `recsys.training.beliefs`."""
+    balance: NonNegativeFloat = 0.05
+    """Weight of what the best kernel ridge attacker reads off the bias-free part about the groups
+    that clicks give away: see `recsys.training.beliefs`."""
     erase: bool = True
     """Erase what is left linearly, in closed form, when training is over."""
     target: Literal["reverse", "confusion"] = "confusion"
@@ -132,8 +132,8 @@ class Objective(nn.Module):
             apart = covariance_loss(interest.bias_free, interest.bias_aware)
             losses["covariance"] = config.covariance * apart
         if config.balance and batch.beliefs.shape[1]:
-            spread = mmd_loss(interest.bias_free, batch.beliefs)
-            losses["balance"] = progress * config.balance * spread
+            found = kernel_ridge_loss(interest.bias_free, batch.beliefs)
+            losses["balance"] = progress * config.balance * found
         if config.adversarial:
             losses["adversarial"] = progress * self._adversarial_loss(interest, batch)
         return losses

@@ -1,56 +1,72 @@
 import pytest
 import torch
 
-from recsys.losses.dependence import mmd_loss
+from recsys.losses.dependence import kernel_ridge_loss
+
+READERS = 1000
+
+
+def draw(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture
 def vectors():
-    return torch.randn(400, 5, generator=torch.Generator().manual_seed(0))
+    return torch.randn(READERS, 5, generator=draw(0))
 
 
 def coin(seed):
-    return (torch.rand(400, 1, generator=torch.Generator().manual_seed(seed)) < 0.5).float()
+    return (torch.rand(READERS, 1, generator=draw(seed)) < 0.5).float()
 
 
-def test_groups_of_one_distribution_cost_about_nothing(vectors):
-    losses = torch.stack([mmd_loss(vectors, coin(seed)) for seed in range(20)])
-    assert losses.mean().abs() < 0.01
+def loss(vectors, beliefs, seed=0):
+    return kernel_ridge_loss(vectors, beliefs, generator=draw(seed))
 
 
-def test_a_shifted_group_costs_more_the_further_it_is(vectors):
+@pytest.fixture
+def chance(vectors):
+    """What an attacker explains of a coin that has nothing to do with the vectors."""
+    return torch.stack([loss(vectors, coin(seed), seed) for seed in range(1, 11)]).mean()
+
+
+def test_a_shifted_group_costs_more_the_further_it_is(vectors, chance):
     group = coin(1)
-    near, far = (mmd_loss(vectors + shift * group, group) for shift in (0.3, 1.0))
-    assert 0 < near < far / 4
+    near, far = (loss(vectors + shift * group, group) for shift in (0.5, 1.5))
+    assert chance + 0.05 < near < far - 0.1
 
 
-def test_a_group_that_differs_in_spread_alone_is_seen(vectors):
+def test_a_group_that_differs_in_spread_alone_is_seen(vectors, chance):
     group = coin(1)
-    assert mmd_loss(vectors * (1 + 2 * group), group) > 0.02
+    assert loss(vectors * (1 + 2 * group), group) > chance + 0.1
 
 
-def test_a_group_told_by_the_product_of_two_units_is_seen(vectors):
+def test_a_group_told_by_the_product_of_two_units_is_seen(vectors, chance):
     group = (vectors[:, :1] * vectors[:, 1:2] > 0).float()
-    assert mmd_loss(vectors, group) > 0.01
+    assert loss(vectors, group) > chance + 0.1
 
 
-def test_beliefs_half_as_strong_weigh_the_same(vectors):
+def test_a_linear_trace_is_explained_as_by_ridge_regression(vectors):
+    belief = torch.sigmoid(vectors[:, :1])
+    assert loss(vectors, belief) == pytest.approx(1, abs=0.15)
+
+
+def test_beliefs_half_as_strong_cost_the_same(vectors):
     group = coin(1)
     shifted = vectors + group
-    torch.testing.assert_close(mmd_loss(shifted, group), mmd_loss(shifted, 0.25 + group / 2))
+    torch.testing.assert_close(loss(shifted, group), loss(shifted, 0.25 + group / 2))
 
 
 def test_one_belief_about_everybody_costs_nothing_with_finite_gradients(vectors):
     vectors.requires_grad_()
-    loss = mmd_loss(vectors, torch.full((400, 2), 0.5))
-    loss.backward()
-    assert loss == 0
+    nothing = loss(vectors, torch.full((READERS, 2), 0.5))
+    nothing.backward()
+    assert nothing == 0
     assert torch.isfinite(vectors.grad).all()
 
 
-def test_scale_and_shift_do_not_matter(vectors):
+def test_scale_and_shift_hide_nothing(vectors):
     group = coin(1)
     shifted = vectors + group
     torch.testing.assert_close(
-        mmd_loss(shifted, group), mmd_loss(7 * shifted - 3, group), rtol=1e-2, atol=1e-3
+        loss(shifted, group), loss(0.01 * shifted - 3, group), rtol=0.05, atol=1e-3
     )

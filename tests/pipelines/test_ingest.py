@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
+from pipelines.ingest import SOURCES
 from recsys.data.dataset import Dataset
 
 REPOSITORY = Path(__file__).parents[2]
@@ -87,9 +88,8 @@ def test_an_existing_dataset_needs_force(raw, tmp_path, capsys):
 
 def test_an_unknown_source_is_named_with_those_there_are(raw, tmp_path, capsys):
     assert ingest(raw, tmp_path / "d", source="yelp") == 2
-    assert "expected one of adressa, ebnerd, mind, movielens" in " ".join(
-        capsys.readouterr().err.split()
-    )
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"expected one of {', '.join(SOURCES)}" in said
 
 
 @pytest.mark.slow
