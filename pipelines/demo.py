@@ -36,7 +36,7 @@ from recsys.training.settings import TrainConfig
 from recsys.types import UserId
 
 SHOWN = 5
-WORLD = WorldConfig(slates_per_reader=35, attribute_bias=0.7, position_bias=0.5)
+WORLD = WorldConfig(readers=3000, slates_per_reader=35, attribute_bias=0.7, position_bias=0.5)
 
 
 def main(
