@@ -36,7 +36,7 @@ from recsys.training.settings import TrainConfig
 from recsys.types import UserId
 
 SHOWN = 5
-WORLD = WorldConfig(readers=3000, slates_per_reader=35, attribute_bias=0.7, position_bias=0.5)
+WORLD = WorldConfig(readers=2500, slates_per_reader=35, attribute_bias=0.7, position_bias=0.5)
 
 
 def main(
@@ -208,6 +208,8 @@ def _show_audit(metrics: dict[str, Any], audited: dict[str, Any]) -> None:
             line("  in the other part", found["bias_aware"], "auc", "kept offline; it should know")
     out.print(table)
     out.print(f"verdict of the audit: [bold]{audited['verdict']}[/bold]")
+    for reason in audited["reasons"]:
+        out.print(f"  {reason['about']}: {reason['outcome']}: {reason['text']}", highlight=False)
 
 
 def _show_next(folder: Path, seconds: float) -> None:
