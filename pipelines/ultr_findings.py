@@ -49,7 +49,7 @@ class Findings:
             "usable_queries": int((~np.isnan(matrix).any(axis=0)).sum()),
             "results": summary.means(scores, rng),
             "differences": summary.differences(scores, metric, rng),
-            "gap_closed": summary.gap_closed(scores, metric),
+            "gap_closed": summary.gap_closed(scores, metric, rng),
             "examination": summary.examination(self.examination, truth),
             "examination_truth": None if truth is None else (truth / truth[0]).tolist(),
             "learning_curves": _mean_curves(self.curves),
@@ -87,11 +87,15 @@ def notes(result: dict[str, Any]) -> list[str]:
 
 def _against_naive(rows: list[dict[str, Any]]) -> list[str]:
     trained = [row for row in rows if row["method"] != INITIAL]
+    if any(row["method"] == summary.TRUTH and row["low"] <= 0 for row in trained):
+        said = ["True labels are not clearly better than naive here: there is no gap to close."]
+    else:
+        said = []
     better = [row["method"] for row in trained if row["low"] > 0]
     worse = [row["method"] for row in trained if row["high"] < 0]
     rest = [row["method"] for row in trained if row["low"] <= 0 <= row["high"]]
     groups = {"Better than": better, "Worse than": worse, "Not to be told from": rest}
-    return [f"{name} naive: {', '.join(found)}." for name, found in groups.items() if found]
+    return said + [f"{name} naive: {', '.join(found)}." for name, found in groups.items() if found]
 
 
 def _caveats(result: dict[str, Any]) -> list[str]:

@@ -48,7 +48,9 @@ def _differences(result: dict[str, Any]) -> str:
             row["mean"],
             row["low"],
             row["high"],
-            f"{closed[row['method']]:.0%} of the gap to true labels" if closed else "",
+            f"{closed[row['method']]:.0%} of the gap to true labels"
+            if row["method"] in closed
+            else "",
         )
         for row in result["differences"]
     ]

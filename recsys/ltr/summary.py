@@ -68,15 +68,18 @@ def differences(
     ]
 
 
-def gap_closed(scores: Scores, metric: str) -> dict[str, float]:
-    """Share of the way from naive to true labels; empty without both or without a gap."""
+def gap_closed(scores: Scores, metric: str, rng: np.random.Generator) -> dict[str, float]:
+    """Share of the way from naive to true labels; empty unless that way is clearly above 0."""
     if not {NAIVE, TRUTH} <= set(scores.methods):
         return {}
-    level = {name: float(np.nanmean(scores.matrix(name, metric))) for name in scores.methods}
-    gap = level[TRUTH] - level[NAIVE]
-    if gap <= 0:
+    floor = scores.matrix(NAIVE, metric)
+    gap = _row(scores.matrix(TRUTH, metric) - floor, rng)
+    if not gap["low"] > 0:
         return {}
-    return {name: (level[name] - level[NAIVE]) / gap for name in scores.methods}
+    return {
+        name: float(np.nanmean(scores.matrix(name, metric) - floor)) / gap["mean"]
+        for name in scores.methods
+    }
 
 
 def by_bucket(scores: Scores, metric: str, buckets: Iterable[int]) -> dict[str, dict[int, float]]:

@@ -4,6 +4,8 @@ import pytest
 from recsys.ltr import summary
 from recsys.ltr.summary import Scores
 
+RNG = np.random.default_rng(7)
+
 
 @pytest.fixture
 def scores():
@@ -38,13 +40,20 @@ def test_paired_differences_cancel_what_queries_share(scores):
 
 
 def test_half_the_gap_is_half(scores):
-    assert summary.gap_closed(scores, "ndcg@10")["dla"] == pytest.approx(0.5)
+    assert summary.gap_closed(scores, "ndcg@10", RNG)["dla"] == pytest.approx(0.5)
 
 
 def test_without_true_labels_there_is_no_gap(scores):
-    del scores.values["true-labels", "a", 0]
     rest = Scores({key: value for key, value in scores.values.items() if key[0] != "true-labels"})
-    assert summary.gap_closed(rest, "ndcg@10") == {}
+    assert summary.gap_closed(rest, "ndcg@10", RNG) == {}
+
+
+def test_a_gap_within_chance_is_no_gap():
+    rng = np.random.default_rng(0)
+    found = Scores()
+    for method in ("naive", "true-labels"):
+        found.add(method, "a", 0, {"ndcg@10": rng.random(50)})
+    assert summary.gap_closed(found, "ndcg@10", RNG) == {}
 
 
 def test_buckets_average_their_own_queries(scores):
