@@ -189,11 +189,11 @@ def _logging_scores(
 def _known(
     model: ClickModel, source: SimulatedSource, rng: np.random.Generator
 ) -> Float[np.ndarray, " length"] | None:
-    """Examination by position; for the cascade its mean over the lists as they are shown."""
+    """Examination by position: of what is relevant under trust, the mean over lists in cascades."""
     if isinstance(model, PositionBased):
         return model.examination
     if isinstance(model, trust.TrustBias):
-        return model.slope
+        return model.relevant
     if isinstance(model, Cascade):
         sessions = source.sample(50_000, rng, shuffled=False)
         return sessions.by_position((sessions.last_click() == 0).astype(float))

@@ -60,8 +60,10 @@ class PropensityRatio(Method):
 
     .. math:: \sum_{c_i=1, c_j=0} \frac{\theta_j}{\theta_i} \log(1 + e^{s_j - s_i})
 
-    A skipped document that was hardly seen says little. Wang et al., 2021, arXiv:2005.08480,
-    eq. 9, with the pairwise logistic loss.
+    A skipped document that was hardly seen says little. Wang et al., 2021, arXiv:2005.08480, with
+    the pairwise logistic loss. Made for clicks without noise: where irrelevant documents are
+    clicked too, a pair counts in expectation :math:`\gamma_i \theta_j (1 - \theta_j \gamma_j)`,
+    which favours low positions, and the ranker learns about :math:`\log \gamma / \theta`.
     """
 
     curve: Tensor
