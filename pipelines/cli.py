@@ -16,6 +16,10 @@ from typer.core import TyperCommand, TyperGroup
 from pipelines.console import err
 from recsys.errors import InputError, RecsysError, Refused, StoreUnavailable, VersionNotFound
 
+# Before torch is imported: threads that spin while they wait for each other turn milliseconds into
+# seconds as soon as anything else wants a core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 VERBS = {
     "demo": ("pipelines.demo", "From nothing to ranked news, on a simulated world."),
     "simulate": ("pipelines.simulate", "Write a dataset whose truth is known."),
