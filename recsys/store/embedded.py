@@ -72,21 +72,33 @@ class EmbeddedServer:
             self._users = (self.folder / "users.lock").open("ab")
             try:
                 fcntl.flock(self._users, fcntl.LOCK_SH)  # waits for a server that is stopping
-                self._start_unless_running()
-                self._wait()
+                self._run()
             except BaseException:
                 self._users.close()
                 raise
 
-    def _start_unless_running(self) -> None:
+    def _run(self) -> None:
+        """Start the server, or join the one that runs; that one may be ending just now."""
+        started = self._start_unless_running()
+        while not self._answers():
+            if started:
+                raise StoreUnavailable(
+                    f"{self.name}: redis-server did not start: {self._last_words()}; "
+                    "move the folder away to begin anew"
+                )
+            started = self._start_unless_running()
+
+    def _start_unless_running(self) -> bool:
+        """Say whether the server had to be started."""
         record = self.folder / "socket"
         with (self.folder / "server.lock").open("ab") as lock:
             if _take(lock, fcntl.LOCK_EX):
                 self.socket = _place_socket(self.folder)
                 record.write_bytes(os.fsencode(self.socket))
                 self._spawn(lock)
-            else:
-                self.socket = Path(os.fsdecode(record.read_bytes()))
+                return True
+        self.socket = Path(os.fsdecode(record.read_bytes()))
+        return False
 
     def _spawn(self, lock: IO[bytes]) -> None:
         """Start the supervisor, which inherits the lock and hands it to the server."""
@@ -126,16 +138,14 @@ class EmbeddedServer:
             "with redis://HOST:PORT"
         )
 
-    def _wait(self) -> None:
-        """Return when the server answers; a long log takes it a while to read, so no time limit."""
+    def _answers(self) -> bool:
+        """Wait until the server answers, however long its log is, or is found to have ended."""
         while _ask(self.socket) != b"+PONG\r\n":
             with (self.folder / "server.lock").open("ab") as lock:
                 if _take(lock, fcntl.LOCK_EX):
-                    raise StoreUnavailable(
-                        f"{self.name}: redis-server did not start: {self._last_words()}; "
-                        "move the folder away to begin anew"
-                    )
+                    return False
             time.sleep(_POLL_SECONDS)
+        return True
 
     def _last_words(self) -> str:
         log = self.folder / "redis.log"
