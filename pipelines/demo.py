@@ -217,7 +217,7 @@ def _show_next(folder: Path, seconds: float) -> None:
     steps = {
         f"{run}/audit.html": "the audit, as a page",
         f"recsys serve --redis embedded://{folder}/store": "the service",
-        f"recsys rank --user u1 --dataset {data}": "a reader's news, from another terminal",
+        f"recsys rank --user U0000001 --dataset {data}": "a reader's news, from another terminal",
         f"recsys train {data} {folder}/off --set fairness=off": "the same, unconstrained",
         f"recsys compare {folder}/off {run} {data}": "both, side by side",
     }
