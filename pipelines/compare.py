@@ -9,7 +9,14 @@ import typer
 from rich.table import Table
 
 from pipelines.auditing.evidence import Run, attribute_values
-from pipelines.auditing.measures import finite, leakage_tree, paired_gain, utility
+from pipelines.auditing.measures import (
+    finite,
+    leakage_tree,
+    paired_gain,
+    true_gain,
+    true_utility,
+    utility,
+)
 from pipelines.auditing.settings import AuditConfig
 from pipelines.auditing.text import interval
 from pipelines.console import emit, out, progress
@@ -17,6 +24,7 @@ from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.errors import DataError, InputError
 from recsys.fairness.leakage import Leakage, difference, leakage
+from recsys.training.truth import METRIC
 
 Tree = dict[str, Any]
 
@@ -62,8 +70,10 @@ def compare(runs: list[Path], dataset: Path, *, config: AuditConfig | None = Non
 
     Returns:
         ``readers_attacked``, and ``runs``: of each ``run``, ``model_hash``, ``utility``,
-        ``gain_over_first`` and, by attribute, ``leakage`` as in audit.json, with ``over_first``:
-        how much more the run leaks than the first (``mean``, ``low``, ``high``).
+        ``gain_over_first``, for simulated data ``true_ndcg@10`` and ``true_gain_over_first``
+        (paired by reader, against what readers truly like) and, by attribute, ``leakage`` as in
+        audit.json, with ``over_first``: how much more the run leaks than the first (``mean``,
+        ``low``, ``high``).
 
     Raises:
         DataError: The runs share no reader to attack, or no held-out event.
@@ -91,6 +101,7 @@ def compare(runs: list[Path], dataset: Path, *, config: AuditConfig | None = Non
             "gain_over_first": None
             if run is first
             else paired_gain(run.events, first.events, config),
+            **_by_truth(run, first, config),
             "leakage": {
                 name: leakage_tree(each) | {"over_first": _over(each, found[0][name], config)}
                 for name, each in leaks.items()
@@ -99,6 +110,14 @@ def compare(runs: list[Path], dataset: Path, *, config: AuditConfig | None = Non
         for run, leaks in zip(loaded, found, strict=True)
     ]
     return finite({"readers_attacked": len(users), "runs": rows})
+
+
+def _by_truth(run: Run, first: Run, config: AuditConfig) -> Tree:
+    """Quality against true relevance, for runs that could be judged by it."""
+    if run.true_ndcg is None or first.true_ndcg is None:
+        return {}
+    gain = None if run is first else true_gain(run.true_ndcg, first.true_ndcg, config)
+    return {METRIC: true_utility(run.true_ndcg, config), "true_gain_over_first": gain}
 
 
 def _over(found: Leakage, first: Leakage, config: AuditConfig) -> Tree | None:
@@ -128,15 +147,20 @@ def _show(result: Tree) -> None:
         title=f"{result['readers_attacked']:,} readers attacked; differences are to the first run",
         title_justify="left",
     )
-    for heading in ("run", "nDCG@10", "over the first", *rows[0]["leakage"]):
+    judged = ("nDCG@10 by truth", "over the first") if all(METRIC in row for row in rows) else ()
+    for heading in ("run", "nDCG@10", "over the first", *judged, *rows[0]["leakage"]):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        gain = row["gain_over_first"]
-        leaks = [_leak(found) for found in row["leakage"].values()]
-        difference = interval(gain, 4, "+") if gain else ""
-        ndcg = interval(row["utility"]["ndcg@10"], 4)
-        table.add_row(Path(row["run"]).name, ndcg, difference, *leaks)
+        cells = [Path(row["run"]).name, interval(row["utility"]["ndcg@10"], 4)]
+        cells.append(_gain(row["gain_over_first"]))
+        if judged:
+            cells += [interval(row[METRIC], 4), _gain(row["true_gain_over_first"])]
+        table.add_row(*cells, *(_leak(found) for found in row["leakage"].values()))
     out.print(table)
+
+
+def _gain(found: Tree | None) -> str:
+    return interval(found, 4, "+") if found else ""
 
 
 def _leak(found: Tree) -> str:

@@ -21,7 +21,7 @@ from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.ranker import bundle
-from recsys.training import export
+from recsys.training import export, truth
 from recsys.training.corpus import Corpus, assemble
 from recsys.training.erasure import erase
 from recsys.training.loop import Interrupted, Progress, Trainer
@@ -122,7 +122,12 @@ def _train(
     )
     bundle.save(result, run / "bundle")
     export.save_offline(run / "offline", corpus, events, aware)
-    return _save_metrics(run, trainer, corpus, config, events, rng)
+    summary = export.summary(events, rng)
+    judged = truth.measure(dataset, result, corpus)
+    if judged is not None:
+        judged.to_parquet(run / "offline" / truth.FILE)
+        summary |= truth.summary(judged, rng)
+    return _save_metrics(run, trainer, corpus, config, events, summary)
 
 
 def _run(trainer: Trainer, corpus: Corpus, config: TrainConfig, asked: list[int]) -> None:
@@ -164,7 +169,7 @@ def _interruptible() -> Iterator[list[int]]:
 
 
 def _save_metrics(
-    run: Path, trainer: Trainer, corpus: Corpus, config: TrainConfig, events: Any, rng: Any
+    run: Path, trainer: Trainer, corpus: Corpus, config: TrainConfig, events: Any, summary: Any
 ) -> dict[str, Any]:
     metrics = {
         "protocol": config.split.protocol,
@@ -173,7 +178,7 @@ def _save_metrics(
         "events": len(events),
         "readers": int(events["user_id"].nunique()),
         "training_clicks": len(corpus.split.train),
-        **export.summary(events, rng),
+        **summary,
         "best_epoch": trainer.progress.best_epoch + 1,
         "epochs": trainer.progress.history,
     }
@@ -214,6 +219,8 @@ def _show(metrics: dict[str, Any], run: Path) -> None:
     for column in ("ranking", "mean", "95 % interval"):
         table.add_column(column)
     names = {"ndcg@10": "bias-free", "popularity_ndcg@10": "popularity", "gain_ndcg@10": "gain"}
+    if truth.METRIC in metrics:
+        names[truth.METRIC] = "bias-free, catalogue by true relevance"
     for key, name in names.items():
         value = metrics[key]
         table.add_row(name, f"{value['mean']:.4f}", f"{value['low']:.4f} … {value['high']:.4f}")

@@ -18,6 +18,7 @@ from recsys.ranker import bundle as bundles
 from recsys.ranker.bundle import Bundle
 from recsys.ranker.query import Query
 from recsys.ranker.ranker import Ranker
+from recsys.training import truth
 
 READERS_AT_ONCE = 256
 
@@ -34,6 +35,8 @@ class Run:
     open_to_attack: Bool[np.ndarray, " readers"]
     """Readers whose attributes training never used; all of them where it used everybody's."""
     bias_aware: Float16[np.ndarray, "readers dim"] | None
+    true_ndcg: pd.DataFrame | None
+    """``user_id`` and ``true_ndcg@10``; None where the dataset does not know what is liked."""
 
     @classmethod
     def load(cls, path: Path) -> "Run":
@@ -49,6 +52,7 @@ class Run:
             raise CheckpointError(f"{where}: readers are not the bundle's, in its order")
         unseen = (readers["attribute_role"] == "audit").to_numpy()
         metrics = ["ndcg@10", "popularity_ndcg@10"]
+        judged = path / "offline" / truth.FILE
         return cls(
             path,
             bundle,
@@ -56,6 +60,7 @@ class Run:
             _table(path / "offline" / "evaluation.parquet", ["user_id", "slate_id", *metrics]),
             unseen if unseen.any() else np.ones(len(unseen), dtype=bool),
             _bias_aware(path / "offline" / "bias_aware.safetensors", bundle),
+            _table(judged, ["user_id", truth.METRIC]) if judged.exists() else None,
         )
 
     @cached_property

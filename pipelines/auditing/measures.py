@@ -12,6 +12,7 @@ from pipelines.auditing.settings import AuditConfig
 from recsys.evaluation import bootstrap
 from recsys.fairness.groups import Sample, describe, groups_of
 from recsys.fairness.leakage import Leakage
+from recsys.training.truth import METRIC
 
 Tree = dict[str, Any]
 Values = Mapping[str, list[str | None]]
@@ -64,6 +65,33 @@ def paired_gain(ours: pd.DataFrame, theirs: pd.DataFrame, config: AuditConfig) -
         num_samples=config.num_samples,
     )
     return asdict(gain) | {"events": len(both)}
+
+
+def true_utility(ours: pd.DataFrame, config: AuditConfig) -> Tree:
+    """Measure ranking quality against true relevance, over readers."""
+    return asdict(
+        bootstrap.mean_interval(
+            ours[METRIC].to_numpy(),
+            rng=np.random.default_rng(config.seed),
+            level=config.level,
+            num_samples=config.num_samples,
+        )
+    )
+
+
+def true_gain(ours: pd.DataFrame, theirs: pd.DataFrame, config: AuditConfig) -> Tree | None:
+    """Compare two runs by true relevance on the readers they share; None where there are none."""
+    both = ours.merge(theirs, on="user_id", suffixes=("", "_theirs"))
+    if both.empty:
+        return None
+    gain = bootstrap.paired_difference(
+        both[METRIC].to_numpy(),
+        both[f"{METRIC}_theirs"].to_numpy(),
+        rng=np.random.default_rng(config.seed),
+        level=config.level,
+        num_samples=config.num_samples,
+    )
+    return asdict(gain) | {"readers": len(both)}
 
 
 def groups(

@@ -1,5 +1,7 @@
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines import cli
@@ -39,6 +41,47 @@ def test_a_run_differs_from_itself_by_nothing(worlds):
     run = worlds[0].run
     _, again = compare([run, run], worlds[0].dataset, config=CONFIG)["runs"]
     assert again["leakage"]["gender"]["over_first"] == {"mean": 0, "low": 0, "high": 0}
+
+
+def judge(run, values):
+    users = [f"u{i}" for i in range(len(values))]
+    found = pd.DataFrame({"user_id": users, "true_ndcg@10": values})
+    found.to_parquet(run / "offline" / "true_relevance.parquet")
+
+
+@pytest.fixture
+def judged(worlds):
+    """Both runs judged by the truth: the second is better by .1, give or take, for each reader."""
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0, 0.8, 200)
+    judge(worlds[0].run, values)
+    judge(worlds[1].run, values + rng.uniform(0, 0.2, 200))
+    yield worlds
+    for world in worlds:
+        (world.run / "offline" / "true_relevance.parquet").unlink()
+
+
+def test_quality_by_truth_is_paired_by_reader(judged):
+    leaky, fair = judged
+    first, second = compare([leaky.run, fair.run], leaky.dataset, config=CONFIG)["runs"]
+    assert first["true_gain_over_first"] is None
+    gain = second["true_gain_over_first"]
+    means = [one["true_ndcg@10"]["mean"] for one in (first, second)]
+    assert gain["mean"] == pytest.approx(means[1] - means[0])
+    assert gain["readers"] == 200
+    assert gain["high"] - gain["low"] < 0.03  # unpaired, readers' own spread would make it .09
+
+
+def test_runs_without_truth_say_nothing_of_it(worlds):
+    first, _ = compare([world.run for world in worlds], worlds[0].dataset, config=CONFIG)["runs"]
+    assert not {"true_ndcg@10", "true_gain_over_first"} & set(first)
+
+
+def test_the_table_shows_quality_by_truth_where_it_is_known(judged, capsys):
+    paths = [str(judged[0].run), str(judged[1].run), str(judged[0].dataset)]
+    fast = ["--set=leakage.attackers=['logistic regression']", "--set=leakage.num_samples=50"]
+    assert cli.run(["compare", *paths, *fast]) == 0
+    assert "truth" in capsys.readouterr().out
 
 
 def test_command_prints_a_table_and_json(worlds, capsys):

@@ -1,9 +1,11 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
 from pipelines import cli
@@ -40,8 +42,28 @@ def test_a_run_has_all_its_parts(finished):
         "offline",
     }
     metrics = json.loads((finished / "metrics.json").read_text())
-    for key in ("ndcg@10", "popularity_ndcg@10", "gain_ndcg@10"):
+    for key in ("ndcg@10", "popularity_ndcg@10", "gain_ndcg@10", "true_ndcg@10"):
         assert metrics[key]["low"] <= metrics[key]["mean"] <= metrics[key]["high"]
+
+
+def test_quality_by_truth_is_kept_reader_by_reader(finished):
+    judged = pd.read_parquet(finished / "offline" / "true_relevance.parquet")
+    assert list(judged.columns) == ["user_id", "true_ndcg@10"]
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert metrics["true_ndcg@10"]["mean"] == pytest.approx(judged["true_ndcg@10"].mean())
+
+
+def test_training_never_reads_the_truth(world, finished, tmp_path, capsys):
+    blind = tmp_path / "dataset"
+    shutil.copytree(world, blind, ignore=shutil.ignore_patterns("truth"))
+    assert cli.run(["train", str(blind), str(tmp_path / "run"), *QUICK]) == 0
+    assert "true relevance" not in capsys.readouterr().out
+    assert not (tmp_path / "run" / "offline" / "true_relevance.parquet").exists()
+    assert "true_ndcg@10" not in json.loads((tmp_path / "run" / "metrics.json").read_text())
+    hashes = [
+        bundle.load(run / "bundle").manifest.model_hash for run in (finished, tmp_path / "run")
+    ]
+    assert hashes[0] == hashes[1]
 
 
 def test_a_runs_config_repeats_it_to_the_last_number(world, finished, tmp_path):
