@@ -11,10 +11,12 @@ import typer
 from pydantic import Field, PositiveInt, model_validator
 from rich.table import Table
 
+from pipelines import propensity
 from pipelines.audit import audit
 from pipelines.auditing.settings import AuditConfig
 from pipelines.console import emit, err, out
 from pipelines.ingest import SOURCES, ingest
+from pipelines.propensity import METHODS, PropensityConfig
 from pipelines.publish import DEFAULT_STORE, gate, publish
 from pipelines.simulate import simulate
 from pipelines.train import default_config, train
@@ -26,6 +28,9 @@ from recsys.ranker import bundle as bundles
 from recsys.simulation.config import WorldConfig
 from recsys.store.connect import open_store
 from recsys.training.settings import TrainConfig
+
+LOOKS = "propensity"
+"""Folder of a night's propensities."""
 
 
 class IngestStep(Config):
@@ -44,6 +49,19 @@ class IngestStep(Config):
         return self
 
 
+class PropensityStep(PropensityConfig):
+    """How likely impressions were seen, so that clicks count as if everything had been."""
+
+    method: tuple[str, ...]
+    """As `recsys propensity --method`; several are multiplied."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "PropensityStep":
+        if not self.method or set(self.method) - set(METHODS):
+            raise ValueError(f"method is some of {', '.join(METHODS)}")
+        return self
+
+
 class NightlyConfig(Config):
     """What happens every night; one of ``ingest``, ``simulate`` and ``dataset`` is given."""
 
@@ -57,6 +75,8 @@ class NightlyConfig(Config):
     simulate: WorldConfig | None = None
     dataset: Path | None = None
     """A dataset that something else keeps up to date."""
+    propensity: PropensityStep | None = None
+    """Estimated before training, which then uses it."""
     train: dict[str, Any] = Field(default_factory=dict)
     """Settings of `recsys train`, on top of those for the dataset's source."""
     audit: AuditConfig = Field(default_factory=AuditConfig)
@@ -83,8 +103,9 @@ def main(
 ) -> None:
     """Ingest (or simulate), train, audit and publish; nothing is published when the audit fails.
 
-    Each night's folder keeps dataset/, run/ and outcome.json. A night that was cut short is taken
-    up where it stopped. Exit code 3: the audit did not pass, and the live version stays.
+    Each night's folder keeps dataset/, propensity/ (if asked for), run/ and outcome.json. A night
+    that was cut short is taken up where it stopped. Exit code 3: the audit did not pass, and the
+    live version stays.
 
     Example: recsys nightly deploy/nightly.toml
     """
@@ -123,6 +144,9 @@ def run(config: NightlyConfig, night: Path) -> dict[str, Any]:
     data = config.dataset or night / "dataset"
     folder = night / "run"
     step("data", data / "dataset.json", lambda: _make_data(config, data))
+    if config.propensity:
+        looks = night / LOOKS
+        step("propensity", looks / "diagnostics.json", lambda: _estimate(config, data, looks))
     step("train", folder / "metrics.json", lambda: _train(config, data, folder))
     step("audit", folder / "audit.json", lambda: audit(folder, data, config=config.audit))
     verdict = json.loads((folder / "audit.json").read_text())["verdict"]
@@ -157,10 +181,17 @@ def _make_data(config: NightlyConfig, data: Path) -> None:
         raise ConfigError(f"dataset: {data} is no dataset; expected dataset.json in it")
 
 
+def _estimate(config: NightlyConfig, data: Path, looks: Path) -> None:
+    if config.propensity:
+        methods = list(config.propensity.method)
+        propensity.write(propensity.estimate(Dataset.open(data), methods, config.propensity), looks)
+
+
 def _train(config: NightlyConfig, data: Path, folder: Path) -> None:
     dataset = Dataset.open(data)
     wanted = settings.load_over(TrainConfig, default_config(dataset), config.train)
-    train(dataset, folder, wanted)
+    looks = folder.parent / LOOKS if config.propensity else None
+    train(dataset, folder, wanted, propensity=looks)
 
 
 def _publish(config: NightlyConfig, folder: Path) -> dict[str, Any]:

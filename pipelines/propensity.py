@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
+from pydantic import Field
 
 from pipelines import propensity_balance, propensity_report
 from pipelines.console import emit, err, out
@@ -44,6 +45,9 @@ class PropensityConfig(Config):
     """Known attributes of readers and news, or factors of what was observed."""
     window_hours: float = 1.0
     """Span of ``rate``, above 0."""
+    held_out: float = Field(default=0.2, ge=0, lt=1)
+    """Share of slates, the last by time, whose clicks nothing is learned from: those that
+    `recsys train` validates and tests with."""
     positive: float = 3.0
     """Ratings from here on are liked; of use to the adaptive choice only."""
     base: str = ""
@@ -118,7 +122,7 @@ def estimate(dataset: Dataset, methods: list[str], config: PropensityConfig) -> 
         DataError: A method cannot be applied to this dataset, or a propensity is not in (0, 1].
     """
     rng = np.random.default_rng(config.seed)
-    seen = Seen.of(dataset, config.positive)
+    seen = Seen.of(dataset, config.positive, config.held_out)
     described = _covariates(seen, methods, config, rng)
     parts = {name: _estimate(name, seen, described, config, rng) for name in methods}
     product = np.prod([part.propensities for part in parts.values()], axis=0)
@@ -215,17 +219,8 @@ def _table(seen: Seen, propensities: np.ndarray, weights: np.ndarray) -> pa.Tabl
     columns = {key: pa.array(seen.frame[key]) for key in keys}
     columns |= {"propensity": propensities.astype(np.float32), "weight": weights.astype(np.float32)}
     if not seen.study:
-        columns["imputed"] = _imputed(seen, propensities)
+        columns["imputed"] = seen.relevance(propensities).astype(np.float32)
     return pa.table(columns)
-
-
-def _imputed(seen: Seen, propensities: np.ndarray) -> np.ndarray:
-    """Relevance of each news to the average reader: clicks over expected looks, smoothed."""
-    size = seen.shape[1]
-    clicks = np.bincount(seen.pairs.news, seen.liked, minlength=size)
-    looks = np.bincount(seen.pairs.news, propensities, minlength=size)
-    mean = clicks.sum() / looks.sum()
-    return np.clip((clicks + 10 * mean) / (looks + 10), 0, 1)[seen.pairs.news].astype(np.float32)
 
 
 def _show(about: dict[str, Any], folder: Path) -> None:

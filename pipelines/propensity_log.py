@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from recsys.data.dataset import Dataset
 from recsys.errors import DataError
@@ -37,12 +37,19 @@ class Seen:
     pairs: Pairs
     liked: Float64[np.ndarray, " observed"]
     """1 where clicked, or rated ``positive`` or better."""
+    learned: Bool[np.ndarray, " observed"]
+    """Rows whose ``liked`` may be looked at."""
     study: Study | None
     """Ratings by their use; None for impressions."""
 
     @classmethod
-    def of(cls, dataset: Dataset, positive: float) -> "Seen":
+    def of(cls, dataset: Dataset, positive: float, held_out: float) -> "Seen":
         """Read impressions, or ratings where there are no impressions.
+
+        Args:
+            dataset: Where the tables are.
+            positive: Ratings from here on are liked.
+            held_out: Share of slates, the last by time, whose clicks are not looked at.
 
         Raises:
             DataError: There are neither.
@@ -55,13 +62,15 @@ class Seen:
                 news.get_indexer(frame["news_id"]).astype(np.int64),
             )
             liked = frame["clicked"].to_numpy(float)
-            return cls(dataset, frame, readers, news, pairs, liked, None)
+            learned = _before(frame, held_out)
+            return cls(dataset, frame, readers, news, pairs, liked, learned, None)
         if dataset.ratings is None:
             raise DataError.at(dataset.path, "has neither impressions nor ratings")
         study = Study.of(dataset.ratings, calibration=0.05, rng=np.random.default_rng(0))
         pairs, liked = study.chosen.pairs, study.chosen.labels(positive)
         frame = dataset.ratings[~dataset.ratings["randomised"]].reset_index(drop=True)
-        return cls(dataset, frame, study.readers, study.news, pairs, liked, study)
+        learned = np.ones(len(frame), bool)
+        return cls(dataset, frame, study.readers, study.news, pairs, liked, learned, study)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -87,11 +96,13 @@ class Seen:
 
     def errors(self) -> Float64[np.ndarray, " observed"]:
         """Log loss of the simplest model, each news' smoothed rate of being liked."""
-        counts = np.bincount(self.pairs.news, minlength=self.shape[1])
-        likes = np.bincount(self.pairs.news, self.liked, minlength=self.shape[1])
-        rate = ((likes + self.liked.mean() * 10) / (counts + 10))[self.pairs.news]
+        news, liked = self.pairs.news[self.learned], self.liked[self.learned]
+        counts = np.bincount(news, minlength=self.shape[1])
+        likes = np.bincount(news, liked, minlength=self.shape[1])
+        rate = ((likes + liked.mean() * 10) / (counts + 10))[self.pairs.news]
         rate = np.clip(rate, 1e-6, 1 - 1e-6)
-        return -np.log(np.where(self.liked > 0, rate, 1 - rate))
+        chance = np.where(self.learned, self.liked, rate)  # held out: the loss to be expected
+        return -chance * np.log(rate) - (1 - chance) * np.log(1 - rate)
 
     def logged(self) -> Float64[np.ndarray, " observed"]:
         """Return the log's own propensities.
@@ -118,9 +129,22 @@ class Seen:
 
     def examination(self, method: str) -> Examination:
         """Estimate the examination curve; a news is a context."""
-        places = self._impressions(method)["position"].to_numpy(np.int64)
-        clicked = self.liked.astype(np.int64)
-        return EXAMINATION[method](Counts.of(self.pairs.news, places, clicked))
+        places = self._impressions(method)["position"].to_numpy(np.int64)[self.learned]
+        clicked = self.liked.astype(np.int64)[self.learned]
+        return EXAMINATION[method](Counts.of(self.pairs.news[self.learned], places, clicked))
+
+    def relevance(
+        self, propensities: Float64[np.ndarray, " observed"]
+    ) -> Float64[np.ndarray, " observed"]:
+        """Estimate each news' relevance to the average reader: clicks over expected looks.
+
+        Smoothed by ten looks of the average news, in [0, 1].
+        """
+        news, liked = self.pairs.news[self.learned], self.liked[self.learned]
+        clicks = np.bincount(news, liked, minlength=self.shape[1])
+        looks = np.bincount(news, propensities[self.learned], minlength=self.shape[1])
+        mean = clicks.sum() / looks.sum()
+        return np.clip((clicks + 10 * mean) / (looks + 10), 0, 1)[self.pairs.news]
 
     def _windows(self, method: str, hours: float) -> tuple[np.ndarray, np.ndarray]:
         """Window and slate of each impression."""
@@ -132,3 +156,10 @@ class Seen:
         if self.study:
             raise DataError(f"{method} needs impressions; this dataset has only ratings")
         return self.frame
+
+
+def _before(frame: pd.DataFrame, held_out: float) -> Bool[np.ndarray, " impressions"]:
+    """Tell the impressions of the first slates by time, as training's split orders them."""
+    slates = frame.drop_duplicates("slate_id").sort_values(["time", "slate_id"], kind="stable")
+    first = slates["slate_id"].iloc[: round(len(slates) * (1 - held_out))]
+    return frame["slate_id"].isin(first).to_numpy()

@@ -19,13 +19,15 @@ from rich.table import Table
 from pipelines.console import emit, err, out, progress
 from recsys import config as settings
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
+from recsys.errors import ConfigError, InputError
 from recsys.ranker import bundle
 from recsys.training import export, truth
 from recsys.training.corpus import Corpus, assemble
+from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.erasure import erase
 from recsys.training.loop import Interrupted, Progress, Trainer
-from recsys.training.settings import Provenance, TrainConfig
+from recsys.training.seen import Seen
+from recsys.training.settings import PropensityProvenance, Provenance, TrainConfig
 from recsys.training.sharding import process_group
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -34,6 +36,15 @@ CONFIGS = Path(__file__).parent / "configs"
 def main(
     dataset: Annotated[Path, typer.Argument(help="Folder written by `recsys ingest`.")],
     run: Annotated[Path, typer.Argument(help="Folder to write; an interrupted run goes on.")],
+    propensity: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Let clicks count as if everything had been seen: folder written by "
+            "`recsys propensity DATASET OUT`. See counterfactual.estimator (ips, snips or dr) and "
+            "counterfactual.clip.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file; by default the one for the dataset's source.")
     ] = None,
@@ -49,13 +60,20 @@ def main(
     RUN receives config.toml, metrics.json, checkpoint/, bundle/ (what serving needs) and offline/
     (what the audit needs). Ctrl-C leaves a run that the same command takes up again.
 
+    Clicks are compared with news of the same slate, so that position is the bias that matters
+    (harvesting, em); with --set loader.slate_negatives=0 --set loader.catalogue_negatives=100 they
+    are compared with the catalogue, and the rate of being shown matters too (rate and harvesting).
+
     Example: recsys train data/ml runs/ml --set fairness=paper --set seed=1
+
+    Example: recsys propensity data/demo looks --method harvesting &&
+    recsys train data/demo runs/weighed --propensity looks --set counterfactual.estimator=snips
     """
     source = Dataset.open(dataset)
     wanted = settings.load(TrainConfig, config or default_config(source), set_ or [])
     if force:
         shutil.rmtree(run, ignore_errors=True)
-    metrics = train(source, run, wanted)
+    metrics = train(source, run, wanted, propensity=propensity)
     if json_:
         emit(metrics)
     else:
@@ -68,19 +86,31 @@ def default_config(dataset: Dataset) -> Path | None:
     return path if path.exists() else None
 
 
-def train(dataset: Dataset, run: Path, config: TrainConfig) -> dict[str, Any]:
+def train(
+    dataset: Dataset, run: Path, config: TrainConfig, *, propensity: Path | None = None
+) -> dict[str, Any]:
     """Train, measure and write a run; one that was interrupted is taken up again.
+
+    Args:
+        dataset: What to learn from.
+        run: Folder to write.
+        config: Every setting.
+        propensity: Folder written by `recsys propensity`; None counts all clicks alike.
 
     Returns:
         What ``metrics.json`` holds.
 
     Raises:
-        InputError: The run is complete already, or its checkpoint is of other settings.
+        InputError: The run is complete already, its checkpoint is of other settings or weights, or
+            the propensities are not of this dataset.
     """
     if (run / "metrics.json").exists():
         raise InputError(f"{run}: is a complete run; give another folder, or --force")
     torch.set_float32_matmul_precision("high")
-    config = config.model_copy(update={"provenance": _provenance(dataset)})
+    seen = Seen.load(propensity, dataset) if propensity else None
+    counterfactual = _counterfactual(config, propensity)
+    provenance = _provenance(dataset, propensity, seen)
+    config = config.model_copy(update={"counterfactual": counterfactual, "provenance": provenance})
     (run / "checkpoint").mkdir(parents=True, exist_ok=True)
     (run / "config.toml").write_text(
         tomlkit.dumps(config.model_dump(mode="json", exclude_none=True))
@@ -93,6 +123,8 @@ def train(dataset: Dataset, run: Path, config: TrainConfig) -> dict[str, Any]:
         fairness=config.fairness,
         seed=config.seed,
     )
+    if seen and counterfactual:
+        corpus = corpus.weighed(seen, counterfactual)
     with process_group():
         return _train(dataset, corpus, run, config, rng)
 
@@ -132,7 +164,7 @@ def _train(
 
 def _run(trainer: Trainer, corpus: Corpus, config: TrainConfig, asked: list[int]) -> None:
     """Drive the loop under a progress bar that counts clicks."""
-    clicks, epochs = len(corpus.split.train), config.optimizer.max_epochs
+    clicks, epochs = trainer.loader.per_epoch, config.optimizer.max_epochs
     with progress("loss", "rate") as bar:
         task = bar.add_task("training", total=clicks * epochs, loss="", rate="")
         done = trainer.progress
@@ -188,7 +220,16 @@ def _save_metrics(
     return metrics
 
 
-def _provenance(dataset: Dataset) -> Provenance:
+def _counterfactual(config: TrainConfig, propensity: Path | None) -> CounterfactualConfig | None:
+    """Settings of the estimator: there with propensities, and only then."""
+    if propensity:
+        return config.counterfactual or CounterfactualConfig()
+    if config.counterfactual:
+        raise ConfigError("counterfactual: expected propensities to use; give --propensity OUT")
+    return None
+
+
+def _provenance(dataset: Dataset, propensity: Path | None, seen: Seen | None) -> Provenance:
     here = Path(__file__).parent
     found = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=40"],
@@ -202,6 +243,8 @@ def _provenance(dataset: Dataset) -> Provenance:
         dataset=str(dataset.path),
         dataset_sha256=dataset.info.sha256,
         torch=torch.__version__,
+        propensity=seen
+        and PropensityProvenance(folder=str(propensity), methods=seen.methods, sha256=seen.sha256),
     )
 
 

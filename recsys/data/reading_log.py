@@ -67,7 +67,7 @@ def read(dataset: Dataset) -> ReadingLog:
     Raises:
         DataError: Nobody clicked anything.
     """
-    impressions = dataset.impressions.sort_values(["time", "slate_id"], kind="stable")
+    impressions = in_order(dataset.impressions)
     if not impressions["clicked"].any():
         raise DataError.at(dataset.path, "no impression was clicked: nothing to learn from")
     remembered = _remembered(dataset.histories, impressions)
@@ -86,6 +86,11 @@ def read(dataset: Dataset) -> ReadingLog:
         shown=shown,
         clicks=clicks,
     )
+
+
+def in_order(impressions: pd.DataFrame) -> pd.DataFrame:
+    """Sort impressions as `Shown` holds them; the index says where each row stood."""
+    return impressions.sort_values(["time", "slate_id"], kind="stable")
 
 
 def _remembered(histories: pd.DataFrame | None, impressions: pd.DataFrame) -> pd.DataFrame:

@@ -33,9 +33,9 @@ class Batch(NamedTuple):
     candidate_mask: Bool[Tensor, "batch slate"]
     """False for padding."""
     clicks: Float[Tensor, "batch slate"]
-    """1 where a candidate was clicked, else 0."""
+    """1 where a candidate was clicked, or is imputed to be liked, else 0."""
     weights: Float[Tensor, "batch slate"]
-    """Inverse propensities; 1 where none are used."""
+    """What those count: 1, or what was estimated from propensities."""
     negatives: Int[Tensor, " negatives"]
     """News drawn from the catalogue that every slate of the batch is compared with; may be none."""
     attributes: Int[Tensor, "batch attributes"]

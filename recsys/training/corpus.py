@@ -1,6 +1,6 @@
 """All that training knows of a dataset: log, split, news features and usable attributes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -12,8 +12,10 @@ from recsys.data.splits import Split, SplitConfig, split
 from recsys.model.news_encoder import NewsEncoderConfig
 from recsys.training.attributes import ReaderAttributes, protected, reader_attributes
 from recsys.training.beliefs import beliefs
+from recsys.training.counterfactual import CounterfactualConfig, Imputed, count
 from recsys.training.features import NewsTable, describe
 from recsys.training.objective import FairnessConfig
+from recsys.training.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,14 @@ class Corpus:
     beliefs: Float[np.ndarray, "readers groups"]
     """How likely a reader is of each group, told or not."""
     tokenizer: Tokenizer
+    imputed: Imputed | None = None
+    """What is learned from beside clicks; see `weighed`."""
+
+    def weighed(self, seen: Seen, config: CounterfactualConfig) -> "Corpus":
+        """Let clicks count as if everything had been seen: `recsys.training.counterfactual`."""
+        counted = count(self.log, self.split.train, seen, config)
+        shown = replace(self.log.shown, weights=counted.weights)
+        return replace(self, log=replace(self.log, shown=shown), imputed=counted.imputed)
 
 
 def assemble(

@@ -11,6 +11,7 @@ from recsys.config import Config
 from recsys.data.reading_log import ReadingLog
 from recsys.model.batch import Batch
 from recsys.training.corpus import Corpus
+from recsys.training.events import Events, events
 
 
 class LoaderConfig(Config):
@@ -35,29 +36,43 @@ class Loader:
     ) -> None:
         self._corpus, self._config = corpus, config
         self._max_history, self._seed = max_history, seed
-        self._reader = corpus.log.reader_of_click
+        self._events = events(corpus)
         self._missed = np.flatnonzero(~corpus.log.shown.clicked)
         self._missed_offsets = np.searchsorted(self._missed, corpus.log.shown.offsets)
         self._learnable = np.flatnonzero(corpus.news.features.ids.numpy() > 0)
 
+    @property
+    def per_epoch(self) -> int:
+        """Samples of an epoch: its clicks, and what is imputed beside them."""
+        imputed = self._corpus.imputed
+        return len(self._corpus.split.train) + (imputed.per_epoch if imputed else 0)
+
     def __len__(self) -> int:
         """Count the steps of an epoch."""
-        return -(-len(self._corpus.split.train) // self._config.batch_size)
+        return -(-self.per_epoch // self._config.batch_size)
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """Yield an epoch's batches from ``first_step`` on."""
-        order = np.random.default_rng([self._seed, number]).permutation(self._corpus.split.train)
+        rng = np.random.default_rng([self._seed, number])
+        order = rng.permutation(self._samples(rng))
         for step in range(first_step, len(self)):
             chunk = order[step * self._config.batch_size : (step + 1) * self._config.batch_size]
             yield self._batch(chunk, np.random.default_rng([self._seed, number, step]))
 
-    def _batch(self, clicks: np.ndarray, rng: np.random.Generator) -> Batch:
-        log, readers = self._corpus.log, self._reader[clicks]
-        history, history_mask = histories(
-            log, readers, self._corpus.split.history_end[clicks], self._max_history
-        )
-        missed, missed_mask = self._draw_missed(log.clicks.slate[clicks], rng)
-        candidates = np.column_stack([log.clicks.news[clicks], missed])
+    def _samples(self, rng: np.random.Generator) -> np.ndarray:
+        """List an epoch's events: every training click, and a draw of what is imputed."""
+        train, imputed = self._corpus.split.train, self._corpus.imputed
+        if imputed is None:
+            return train
+        return np.concatenate([train, len(self._corpus.log.clicks.news) + imputed.draw(rng)])
+
+    def _batch(self, samples: np.ndarray, rng: np.random.Generator) -> Batch:
+        log, chosen = self._corpus.log, Events(*(column[samples] for column in self._events))
+        readers = chosen.reader
+        history, history_mask = histories(log, readers, chosen.history_end, self._max_history)
+        missed, missed_mask = self._draw_missed(chosen.slate, rng)
+        missed_mask = missed_mask & (missed != chosen.news[:, None])  # an imputed one is among them
+        candidates = np.column_stack([chosen.news, missed])
         rows, history, candidates, negatives = together(
             history, candidates, self._draw_catalogue(rng)
         )
@@ -71,12 +86,10 @@ class Loader:
             history_mask=torch.from_numpy(history_mask),
             candidates=torch.from_numpy(candidates),
             candidate_mask=torch.from_numpy(
-                np.column_stack([np.ones(len(clicks), dtype=bool), missed_mask])
+                np.column_stack([np.ones(len(samples), dtype=bool), missed_mask])
             ),
             clicks=torch.from_numpy(first),
-            weights=torch.from_numpy(
-                first * log.shown.weights[log.clicks.impression[clicks], None]
-            ),
+            weights=torch.from_numpy(first * chosen.weight[:, None]),
             negatives=torch.from_numpy(negatives),
             attributes=torch.from_numpy(self._corpus.attributes.labels[readers]),
             known=torch.from_numpy(self._corpus.attributes.known[readers]),

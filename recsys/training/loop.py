@@ -17,6 +17,7 @@ from recsys.model.batch import Batch, NewsFeatures
 from recsys.model.fairrec import FairRec, Interest
 from recsys.training import checkpoint, judge
 from recsys.training.corpus import Corpus
+from recsys.training.counterfactual import choosing_weights
 from recsys.training.loader import Loader
 from recsys.training.objective import Objective
 from recsys.training.settings import TrainConfig
@@ -78,6 +79,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self._corpus, self._config, self._folder, self._device = corpus, config, folder, device
         self._settings = config.model_dump_json(exclude={"provenance"})
+        came_from = config.provenance and config.provenance.propensity
+        self._propensity = came_from.sha256 if came_from else ""
         model = FairRec(config.model, corpus.news.sizes)
         objective = Objective(config.model.dim, corpus.attributes.num_classes, config.fairness)
         rates = config.optimizer
@@ -102,6 +105,9 @@ class Trainer:
         if fused:
             self._optimizers["tables"] = fused
         self.progress = Progress()
+        self.loader = Loader(
+            corpus, config.loader, max_history=config.model.max_history, seed=config.seed
+        )
 
     @property
     def latest(self) -> Path:
@@ -120,14 +126,8 @@ class Trainer:
             Interrupted: ``watch`` asked to stop; `latest` holds all that was done.
         """
         rates = self._config.optimizer
-        loader = Loader(
-            self._corpus,
-            self._config.loader,
-            max_history=self._config.model.max_history,
-            seed=self._config.seed,
-        )
         while not self._is_over():
-            self._run_epoch(loader, watch)
+            self._run_epoch(self.loader, watch)
             self.progress.epoch, self.progress.step = self.progress.epoch + 1, 0
             self.save()
         restore(self._placed, checkpoint.load(self.best)["model"])
@@ -205,7 +205,7 @@ class Trainer:
     def _finish_epoch(self, num_steps: int) -> None:
         """Validate, and keep the weights when they are the best so far."""
         done = self.progress
-        value = float(np.nanmean(self.ask(self._corpus.split.validation)))
+        value = self._validate()
         done.history.append({"loss": done.loss_sum / num_steps, "ndcg@10": value})
         done.loss_sum = 0.0
         logger.info(
@@ -217,6 +217,13 @@ class Trainer:
         if value > done.best:
             done.best, done.best_epoch = value, done.epoch
             checkpoint.save({"model": plain(self._placed.state_dict())}, self.best)
+
+    def _validate(self) -> float:
+        """Mean validation nDCG@10, weighted as training is."""
+        asked = self._corpus.split.validation
+        values, weights = self.ask(asked), choosing_weights(self._corpus.log, asked)
+        known = ~np.isnan(values)
+        return float(np.average(values[known], weights=weights[known]))
 
     def ask(self, questions: Questions) -> np.ndarray:
         """Measure nDCG@10 of held-out events, with vectors rounded as they are served."""
@@ -236,6 +243,7 @@ class Trainer:
         checkpoint.save(
             {
                 "settings": self._settings,
+                "propensity": self._propensity,
                 "progress": asdict(self.progress),
                 "model": plain(self._placed.state_dict()),
                 "objective": plain(self.objective.state_dict()),
@@ -255,6 +263,11 @@ class Trainer:
         try:
             if state["settings"] != self._settings:
                 raise CheckpointError(f"{self.latest}: was made with other settings")
+            if state["propensity"] != self._propensity:
+                raise CheckpointError(
+                    f"{self.latest}: was made with {_told(state['propensity'])}, not "
+                    f"{_told(self._propensity)}; give --propensity as it was, or --force"
+                )
             restore(self._placed, state["model"])
             self.objective.load_state_dict(state["objective"])
             for name, optimizer in self._optimizers.items():
@@ -263,6 +276,10 @@ class Trainer:
             self.progress = Progress(**state["progress"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{self.latest}: of another model or data ({error})") from None
+
+
+def _told(sha256: str) -> str:
+    return f"the propensities {sha256[:8]}" if sha256 else "no propensities"
 
 
 def _on(batch: Batch, device: torch.device) -> Batch:

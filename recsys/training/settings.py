@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from recsys.config import Config
 from recsys.data.splits import SplitConfig
 from recsys.model.fairrec import ModelConfig
+from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loader import LoaderConfig
 from recsys.training.objective import FairnessConfig
 
@@ -35,6 +36,15 @@ class ExportConfig(Config):
     """A click this old counts half when news are ordered by popularity."""
 
 
+class PropensityProvenance(Config):
+    """Which propensities a run learned with."""
+
+    folder: str
+    methods: tuple[str, ...]
+    sha256: str
+    """Of ``weights.parquet``."""
+
+
 class Provenance(Config):
     """Where a run came from; filled in by the run itself."""
 
@@ -42,6 +52,7 @@ class Provenance(Config):
     dataset: str
     dataset_sha256: dict[str, str]
     torch: str
+    propensity: PropensityProvenance | None = None
 
 
 class TrainConfig(Config):
@@ -56,5 +67,7 @@ class TrainConfig(Config):
     loader: LoaderConfig = LoaderConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     export: ExportConfig = ExportConfig()
+    counterfactual: CounterfactualConfig | None = None
+    """How propensities are used; only with ``--propensity``, which brings the defaults."""
     provenance: Provenance | None = None
     """Written by the run, ignored when it is read."""

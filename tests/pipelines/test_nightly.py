@@ -1,9 +1,12 @@
+import hashlib
 import json
 
 import pytest
 
 from pipelines import cli
+from recsys.config import load
 from recsys.store.connect import open_store
+from recsys.training.settings import TrainConfig
 
 CONFIG = """
 out = "{root}/nights"
@@ -87,3 +90,23 @@ def test_a_wrong_config_is_one_line_and_exit_code_2(tmp_path, capsys, text, mess
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_night_can_estimate_propensities_and_train_with_them(tmp_path, capsys):
+    wanted = ["--set", "propensity.method=['em']", "--json"]
+    assert cli.run(["nightly", config(tmp_path, 1.0), *wanted]) == 0
+    assert json.loads(capsys.readouterr().out)["published"]
+    (night,) = (tmp_path / "nights").iterdir()
+    origin = load(TrainConfig, night / "run" / "config.toml").provenance.propensity
+    assert origin.methods == ("em",)
+    assert (
+        origin.sha256
+        == hashlib.sha256((night / "propensity" / "weights.parquet").read_bytes()).hexdigest()
+    )
+
+
+def test_an_unknown_propensity_method_is_named(tmp_path, capsys):
+    wanted = ["--set", "propensity.method=['guess']"]
+    assert cli.run(["nightly", config(tmp_path, 1.0), *wanted]) == 2
+    assert "method is some of logged, rate" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import signal
@@ -6,6 +7,8 @@ import sys
 import time
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
@@ -135,3 +138,122 @@ def test_settings_for_a_source_are_valid(source):
     path = default_config(Fake())
     assert path is not None
     assert load(TrainConfig, path).model.news.views
+
+
+@pytest.fixture(scope="module")
+def looks(world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("looks") / "out"
+    assert cli.run(["propensity", str(world), str(out), "--method", "em"]) == 0
+    return out
+
+
+def weighed(world, run, looks, *options):
+    return cli.run(["train", str(world), str(run), "--propensity", str(looks), *QUICK, *options])
+
+
+def test_a_weighted_run_says_what_it_was_weighted_with(world, finished, looks, tmp_path):
+    run = tmp_path / "run"
+    assert weighed(world, run, looks, "--set", "counterfactual.estimator=dr") == 0
+    kept = load(TrainConfig, run / "config.toml")
+    assert kept.counterfactual.estimator == "dr"
+    digest = hashlib.sha256((looks / "weights.parquet").read_bytes()).hexdigest()
+    assert kept.provenance.propensity.sha256 == digest
+    assert kept.provenance.propensity.methods == ("em",)
+    hashes = [bundle.load(each / "bundle").manifest.model_hash for each in (run, finished)]
+    assert hashes[0] != hashes[1]
+    config = ["--config", str(run / "config.toml")]
+    assert weighed(world, tmp_path / "again", looks, *config) == 0
+    again = bundle.load(tmp_path / "again" / "bundle").manifest.model_hash
+    assert again == hashes[0]
+
+
+def test_settings_of_weights_without_weights_are_refused(world, tmp_path, capsys):
+    setting = ["--set", "counterfactual.clip=5"]
+    assert cli.run(["train", str(world), str(tmp_path / "run"), *setting]) == 2
+    assert "give --propensity OUT" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("counterfactual.estimator=magic", "'ips', 'snips' or 'dr'"),
+        ("counterfactual.clip=0", "counterfactual.clip: Input should be greater than 0"),
+    ],
+)
+def test_a_wrong_setting_of_weights_is_named(world, looks, tmp_path, capsys, setting, message):
+    assert weighed(world, tmp_path / "run", looks, "--set", setting) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5, float("nan")])
+def test_a_propensity_that_is_none_ends_with_one_line(world, looks, tmp_path, capsys, value):
+    out, run = tmp_path / "out", tmp_path / "run"
+    shutil.copytree(looks, out)
+    table = pd.read_parquet(out / "weights.parquet")
+    table.loc[17, "propensity"] = value
+    table.to_parquet(out / "weights.parquet")
+    assert weighed(world, run, out) == 2
+    said = capsys.readouterr().err
+    assert "row 17" in said
+    assert "Traceback" not in said
+    assert not run.exists()
+
+
+def test_propensities_of_another_dataset_are_refused(world, looks, tmp_path, capsys):
+    other = tmp_path / "other"
+    size = ["--readers", "150", "--news", "120", "--days", "3", "--slates-per-reader", "10"]
+    assert cli.run(["simulate", str(other), *size, "--seed", "1"]) == 0
+    assert weighed(other, tmp_path / "run", looks) == 2
+    said = capsys.readouterr().err
+    assert "weights.parquet" in said
+    assert "expected" in said
+
+
+def test_a_run_goes_on_with_its_own_weights_only(world, looks, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert weighed(world, run, looks) == 0
+    (run / "metrics.json").unlink()  # as if it had been cut short at the very end
+    other = tmp_path / "other"
+    assert cli.run(["propensity", str(world), str(other), "--method", "harvesting"]) == 0
+    assert weighed(world, run, other) == 2
+    assert "--propensity as it was" in capsys.readouterr().err
+    assert weighed(world, run, looks) == 0
+
+
+@pytest.mark.parametrize("estimator", ["snips", "dr"])
+def test_clicks_of_the_test_change_neither_weights_nor_model(world, tmp_path, estimator):
+    poisoned = tmp_path / "poisoned"
+    shutil.copytree(world, poisoned)
+    flip_last_clicks(poisoned, share=0.1)
+    hashes = []
+    for dataset in (world, poisoned):
+        looks, run = tmp_path / f"looks-{dataset.name}", tmp_path / f"run-{dataset.name}"
+        methods = ["--method", "rate", "--method", "harvesting", "--set", "floor=0.2"]
+        assert cli.run(["propensity", str(dataset), str(looks), *methods]) == 0
+        chosen = [
+            "--set",
+            f"counterfactual.estimator={estimator}",
+            "--set",
+            "counterfactual.clip=1",
+        ]
+        assert weighed(dataset, run, looks, *chosen) == 0
+        weights = hashlib.sha256((looks / "weights.parquet").read_bytes()).hexdigest()
+        hashes.append((weights, bundle.load(run / "bundle").manifest.model_hash))
+    assert hashes[0] == hashes[1]
+
+
+def flip_last_clicks(dataset, share):
+    """Turn every click of the last slates round, and sign the dataset anew."""
+    path = dataset / "impressions.parquet"
+    table = pq.read_table(path)
+    log = table.select(["slate_id", "time", "clicked"]).to_pandas()
+    slates = log.drop_duplicates("slate_id").sort_values(["time", "slate_id"])["slate_id"]
+    last = log["slate_id"].isin(slates.iloc[round(len(slates) * (1 - share)) :])
+    flipped = pa.array(log["clicked"] ^ last, pa.bool_())
+    place = table.schema.get_field_index("clicked")
+    pq.write_table(table.set_column(place, table.schema.field(place), flipped), path)
+    info = json.loads((dataset / "dataset.json").read_text())
+    info["sha256"]["impressions.parquet"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    info["counts"]["clicks"] = int((log["clicked"] ^ last).sum())
+    (dataset / "dataset.json").write_text(json.dumps(info))

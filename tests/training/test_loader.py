@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loader import Loader, LoaderConfig, histories, together
+from recsys.training.seen import Seen
 
 
 @pytest.fixture
@@ -83,3 +85,35 @@ def test_together_rebuilds_every_array():
     assert distinct.tolist() == [2, 5, 7, 9]
     assert (distinct[one] == first).all()
     assert (distinct[two] == second).all()
+
+
+@pytest.fixture
+def weighed(corpus):
+    """Everything is imputed to be liked a little, and weights are clipped hard."""
+    rng = np.random.default_rng(0)
+    propensity = rng.uniform(0.05, 1, len(corpus.log.shown.news)).astype(np.float32)
+    seen = Seen(propensity, 1 / propensity, np.full_like(propensity, 0.5), "", ())
+    return corpus.weighed(seen, CounterfactualConfig(estimator="dr", clip=0.5))
+
+
+def test_imputed_news_are_samples_beside_every_click(weighed, tiny_config):
+    loader = Loader(weighed, tiny_config.loader, max_history=6, seed=3)
+    clicks = weighed.split.train
+    firsts = torch.cat([batch.weights[:, 0] for batch in loader.epoch(0)])
+    assert len(firsts) == loader.per_epoch == len(clicks) + weighed.imputed.per_epoch
+    counted = weighed.log.shown.weights[weighed.log.clicks.impression[clicks]]
+    expected = counted.sum() + weighed.imputed.gain.sum()
+    assert firsts.sum().item() == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_an_imputed_news_is_not_compared_with_itself(weighed, tiny_config):
+    loader = Loader(weighed, tiny_config.loader, max_history=6, seed=3)
+    for batch in loader.epoch(0):
+        same = batch.candidates[:, 1:] == batch.candidates[:, :1]
+        assert not (same & batch.candidate_mask[:, 1:]).any()
+
+
+def test_what_is_imputed_is_drawn_anew_each_epoch(weighed, tiny_config):
+    loader = Loader(weighed, tiny_config.loader, max_history=6, seed=3)
+    ones = [sorted(torch.cat([b.readers for b in loader.epoch(n)]).tolist()) for n in (0, 1)]
+    assert ones[0] != ones[1]

@@ -4,7 +4,11 @@ import torch
 
 from recsys.errors import CheckpointError
 from recsys.training import judge
+from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loop import Interrupted, Trainer, TrainingDiverged
+from recsys.training.objective import FairnessConfig
+from recsys.training.seen import Seen
+from recsys.training.settings import PropensityProvenance, Provenance
 from recsys.training.sharding import plain
 from tests.training.conftest import corpus_of
 
@@ -81,6 +85,58 @@ def test_a_checkpoint_of_other_data_is_refused(finished, tiny_dataset, tiny_conf
     smaller = corpus_of(tiny_dataset, tiny_config.model_copy(update={"model": model}))
     with pytest.raises(CheckpointError, match="another model or data"):
         trainer_of(smaller, tiny_config, finished._folder, cpu).resume()
+
+
+def weighed(corpus, config, *, estimator="dr", seed=0):
+    """A corpus of clicks seen by chance, and its settings."""
+    rng = np.random.default_rng(seed)
+    propensity = rng.uniform(0.05, 1, len(corpus.log.shown.news)).astype(np.float32)
+    seen = Seen(propensity, 1 / propensity, np.full_like(propensity, 0.3), f"{seed:064}", ("em",))
+    counterfactual = CounterfactualConfig(estimator=estimator, clip=0.5)
+    origin = PropensityProvenance(folder="x", methods=seen.methods, sha256=seen.sha256)
+    provenance = Provenance(
+        git_revision="", dataset="", dataset_sha256={}, torch="", propensity=origin
+    )
+    changed = {"counterfactual": counterfactual, "provenance": provenance}
+    return corpus.weighed(seen, counterfactual), config.model_copy(update=changed)
+
+
+def test_an_interrupted_weighted_run_ends_as_if_it_had_never_stopped(
+    corpus, tiny_config, tmp_path, cpu
+):
+    counted, config = weighed(corpus, tiny_config)
+    whole = trainer_of(counted, config, tmp_path / "whole", cpu)
+    whole.run(never)
+    with pytest.raises(Interrupted):
+        trainer_of(counted, config, tmp_path / "cut", cpu).run(
+            lambda progress, *_: (progress.epoch, progress.step) == (1, 2)
+        )
+    resumed = trainer_of(counted, config, tmp_path / "cut", cpu)
+    resumed.resume()
+    resumed.run(never)
+    assert same(weights(whole), weights(resumed))
+
+
+def test_a_checkpoint_of_other_weights_is_refused(corpus, tiny_config, tmp_path, cpu):
+    counted, config = weighed(corpus, tiny_config)
+    trainer_of(counted, config, tmp_path, cpu).save()
+    for other in (weighed(corpus, tiny_config, seed=1), (corpus, tiny_config)):
+        with pytest.raises(CheckpointError, match=r"propensities|other settings"):
+            trainer_of(*other, tmp_path, cpu).resume()
+
+
+@pytest.mark.parametrize("preset", ["off", "paper", "default"])
+@pytest.mark.parametrize("estimator", ["ips", "snips", "dr"])
+def test_every_estimator_works_with_every_preset(
+    tiny_dataset, tiny_config, tmp_path, cpu, preset, estimator
+):
+    fairness = FairnessConfig(preset=preset)
+    config = tiny_config.model_copy(update={"fairness": fairness})
+    counted, config = weighed(corpus_of(tiny_dataset, config), config, estimator=estimator)
+    trainer = trainer_of(counted, config, tmp_path, cpu)
+    trainer.run(never)
+    assert np.isfinite([epoch["loss"] for epoch in trainer.progress.history]).all()
+    assert all(torch.isfinite(value).all() for value in weights(trainer).values())
 
 
 def test_a_loss_that_is_no_number_stops_and_names_its_term(corpus, tiny_config, tmp_path, cpu):
