@@ -17,7 +17,7 @@ from recsys.config import Config
 from recsys.data.sources.policy_table import PolicyColumns, PolicyLog
 from recsys.evaluation import battery, offpolicy
 from recsys.evaluation.battery import Estimate, Model
-from recsys.evaluation.bootstrap import mean_interval
+from recsys.evaluation.bootstrap import Interval, mean_interval
 from recsys.evaluation.overlap import Overlap, distance, overlap, trusted
 from recsys.evaluation.reward_model import cross_fit
 
@@ -100,23 +100,35 @@ def _table_log(log: PolicyLog, policy: Policy, rng: np.random.Generator) -> dict
     for warning in found.warnings:
         err.print(f"overlap: {warning}", style="yellow", highlight=False)
     model = _reward_model(log, policy, rng)
-    estimates = battery.bandit(log.rewards, weights, model, log.slates, rng=rng)
+    unsupported = float(np.nan_to_num(found.unsupported))
+    estimates = battery.bandit(
+        log.rewards, weights, model, log.slates, unsupported=unsupported, rng=rng
+    )
     gap = 0.0
     if model is not None:
         snips = offpolicy.snips(log.rewards, weights)
         gap = distance(offpolicy.direct_method(model.policy), snips)
     logged = mean_interval(log.rewards, log.slates, rng=rng)
     advice = trusted(found, model is not None, gap)
-    if model is not None:
-        advice.append(
-            "The interval of dm, and of switch-dr and dros where they lean on it, leaves out the "
-            "reward model's own error."
-        )
+    advice += battery.unidentified(estimates, float(np.ptp(log.rewards)))
     return summed_up(found, estimates, advice) | {
         "unit": "reward a round",
         "logging_policy": asdict(logged),
         "on_policy": None if policy.on_policy is None else asdict(policy.on_policy),
+        "against_on_policy": _against(estimates, policy.on_policy),
     }
+
+
+def _against(estimates: list[Estimate], on_policy: Interval | None) -> dict[str, dict[str, Any]]:
+    """Compare each estimate with the value on the policy's own log, which has an error too."""
+    if on_policy is None:
+        return {}
+    found = {}
+    for row in estimates:
+        gap = Interval(row.value, row.low, row.high).minus(on_policy)
+        inside = row.low <= on_policy.mean <= row.high
+        found[row.estimator] = {"contained": inside, "difference": asdict(gap)}
+    return found
 
 
 def summed_up(found: Overlap, estimates: list[Estimate], advice: list[str]) -> dict[str, Any]:
@@ -145,11 +157,16 @@ def _reward_model(log: PolicyLog, policy: Policy, rng: np.random.Generator) -> M
         return None
     places = np.eye(len(log.position_names))[log.positions][:, 1:]
     context = np.concatenate([log.context, places], axis=1)
-    guesses = cross_fit(context, log.actions, log.rewards, len(log.action_names), rng=rng)
-    rows = np.arange(len(log))
-    missing = 1 - policy.table.sum(axis=1)  # of actions that only the other log knows
-    mean = (policy.table[log.positions] * guesses).sum(axis=1)
-    return Model(guesses[rows, log.actions], mean + missing[log.positions] * guesses.mean(axis=1))
+    fitted = cross_fit(context, log.actions, log.rewards, len(log.action_names), rng=rng)
+    missing = 1 - policy.table.sum(
+        axis=1, keepdims=True
+    )  # of actions that only the other log knows
+    table = policy.table + missing / len(log.action_names)
+    return Model(
+        fitted.logged(),
+        fitted.averaged(table, log.positions),
+        lambda rewards, used: fitted.taught(rewards, used, table, log.positions),
+    )
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -164,11 +181,15 @@ def _print(result: dict[str, Any]) -> None:
     for warning in found["warnings"]:
         out.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
     table = Table(title=f"value, {result['unit']}", title_justify="left")
-    for name in ("estimator", "value", "95 % low", "high", "effective rounds"):
+    against = result.get("against_on_policy", {})
+    heads = ["estimator", "value", "95 % low", "high", "effective rounds"]
+    for name in heads + (["less on policy"] if against else []):
         table.add_column(name, justify="left" if name == "estimator" else "right")
     for row in result["estimates"]:
         numbers = [_number(row[name]) for name in ("value", "low", "high")]
-        table.add_row(row["estimator"], *numbers, f"{row['effective_sample_size']:,.0f}")
+        size = f"{row['effective_sample_size']:,.0f}"
+        gap = against.get(row["estimator"])
+        table.add_row(row["estimator"], *numbers, size, *([] if gap is None else [_gap(gap)]))
     for name in ("on_policy", "logging_policy"):
         if result.get(name):
             known = result[name]
@@ -177,6 +198,11 @@ def _print(result: dict[str, Any]) -> None:
     out.print(table)
     for line in result["advice"]:
         out.print(line, highlight=False, markup=False)
+
+
+def _gap(against: dict[str, Any]) -> str:
+    found = against["difference"]
+    return f"{found['mean']:+.5f} ({found['low']:+.5f} to {found['high']:+.5f})"
 
 
 def _number(value: float) -> str:

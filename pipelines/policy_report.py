@@ -22,7 +22,7 @@ def write(result: dict[str, Any], path: Path) -> None:
         page.section("Overlap", *warnings, _overlap(found)),
         page.section(f"Value, {result['unit']}", _chart(result)),
         page.section("Which to trust", *(page.text(line) for line in result["advice"])),
-        page.section("All estimates", _table(result["estimates"])),
+        page.section("All estimates", _table(result)),
     )
 
 
@@ -61,17 +61,27 @@ def _chart(result: dict[str, Any]) -> str:
     return svg.intervals(bars, result["unit"], reference=truth["mean"] if truth else None)
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _table(result: dict[str, Any]) -> str:
     head = [
         "estimator",
         "value",
-        "bootstrap 95 %",
+        "95 %",
         "Bernstein 95 %",
         "effective",
         "largest weight",
         "weight unused",
     ]
-    return page.table(head, [_row(row) for row in rows])
+    against = result.get("against_on_policy", {})
+    if not against:
+        return page.table(head, [_row(row) for row in result["estimates"]])
+    rows = [[*_row(row), *_gap(against[row["estimator"]])] for row in result["estimates"]]
+    return page.table([*head, "less on policy", "holds it"], rows)
+
+
+def _gap(against: dict[str, Any]) -> list[str]:
+    found = against["difference"]
+    shown = f"{found['mean']:+.5f} ({found['low']:+.5f} to {found['high']:+.5f})"
+    return [shown, "yes" if against["contained"] else "no"]
 
 
 def _row(row: dict[str, Any]) -> list[str]:

@@ -1,18 +1,20 @@
 """Every off-policy estimator on one log, each with its intervals and its own diagnostics."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from recsys.evaluation import offpolicy, slates
 from recsys.evaluation.offpolicy import Rounds, Terms
-from recsys.evaluation.offpolicy_interval import bootstrap, empirical_bernstein
+from recsys.evaluation.offpolicy_interval import Clusters, Reach, bootstrap, empirical_bernstein
 from recsys.evaluation.overlap import effective_sample_size
 
 LIMIT_QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 """Quantiles of the weights that clipping may choose from, besides no clipping."""
-Clusters = Shaped[np.ndarray, " rounds"] | None
+Estimator = Callable[[np.ndarray], Terms]
+"""Of the rewards alone; weights and guesses are given."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,11 @@ class Estimate:
     estimator: str
     value: float
     low: float
-    """95 % bootstrap interval."""
+    """95 % interval of the policy's value, not beyond the rewards seen."""
     high: float
     bernstein_low: float
-    """95 % empirical Bernstein interval, NaN for ratios: it holds at every size and is wide."""
+    """95 % empirical Bernstein interval: it holds at every size and is wide. NaN for ratios, and
+    where clipping or a fitted model errs in ways that it does not count."""
     bernstein_high: float
     effective_sample_size: float
     max_weight: float
@@ -33,6 +36,10 @@ class Estimate:
     """Share of the weight that the estimator does not use."""
     limit: float
     """Where weights are cut; infinity: nowhere."""
+
+
+def _nothing(rewards: Rounds, used: Rounds) -> Rounds:
+    return np.zeros_like(rewards)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,9 @@ class Model:
     """For the logged action."""
     policy: Rounds
     """Averaged over the new policy's actions."""
+    taught: Callable[[Rounds, Rounds], Rounds] = field(default=_nothing)
+    """What rounds add to an estimate through the model they taught, given rewards and the weights
+    used (:meth:`CrossFit.taught`); nothing where the model was known beforehand."""
 
 
 def bandit(
@@ -51,26 +61,27 @@ def bandit(
     model: Model | None,
     clusters: Clusters,
     *,
+    unsupported: float = 0.0,
     rng: np.random.Generator,
 ) -> list[Estimate]:
     """Estimate with every estimator for single actions; those with a model only if there is one.
 
     Limits of clipped, switch-DR and DRos are chosen by :func:`offpolicy.tuned`.
+
+    Args:
+        rewards: Observed rewards.
+        weights: New over logging probability of the logged action.
+        model: Guesses of rewards.
+        clusters: Slate or reader of each round, kept together; None when rounds are independent.
+        unsupported: Probability that the new policy does what the log never does. Nothing is known
+            of its reward: intervals grow by it times the range of the reward (Manski, 1990).
+        rng: Source of chance.
     """
-    limits = [*np.unique(np.quantile(weights, LIMIT_QUANTILES)), np.inf]
-    plain = offpolicy.ips(rewards, weights)
-    clip, clipped = offpolicy.tuned(
-        lambda limit: offpolicy.clipped_ips(rewards, weights, limit=limit), plain, limits
-    )
-    found = [
-        _Entry("ips", plain, weights[:, None]),
-        _Entry("clipped-ips", clipped, np.minimum(weights, clip)[:, None], clip),
-        _Entry("snips", offpolicy.snips(rewards, weights), weights[:, None]),
-    ]
+    found = list(_weighted(rewards, weights))
     if model is not None:
-        found += _with_model(rewards, weights, model, limits)
-    spread = float(rewards.max() - min(rewards.min(), 0.0))
-    return [_estimate(entry, weights.sum(), clusters, spread, rng) for entry in found]
+        found += _with_model(rewards, weights, model)
+    extent = _Extent(rewards, clusters, margin=unsupported * float(np.ptp(rewards)))
+    return [extent.estimate(entry, float(weights.sum()), rng) for entry in found]
 
 
 def slate(
@@ -89,66 +100,127 @@ def slate(
         rng: Source of chance.
     """
     through = weights.cumprod(axis=1)
-    spread = float(rewards.max(initial=0.0)) * rewards.shape[1]
     found = [
-        _Entry("item-position-ips", slates.item_position_ips(rewards, weights), weights),
-        _Entry("item-position-snips", slates.item_position_snips(rewards, weights), weights),
-        _Entry("rips", slates.reward_interaction_ips(rewards, weights), through),
-        _Entry("self-normalised-rips", slates.item_position_snips(rewards, through), through),
-        _Entry("slate-ips", slates.slate_ips(rewards, weights), through[:, -1:]),
+        _Entry("item-position-ips", lambda r: slates.item_position_ips(r, weights), weights),
+        _Entry("item-position-snips", lambda r: slates.item_position_snips(r, weights), weights),
+        _Entry("rips", lambda r: slates.reward_interaction_ips(r, weights), through),
+        _Entry("self-normalised-rips", lambda r: slates.item_position_snips(r, through), through),
+        _Entry("slate-ips", lambda r: slates.slate_ips(r, weights), through[:, -1:]),
     ]
-    return [_estimate(entry, entry.used.sum(), clusters, spread, rng) for entry in found]
+    extent = _Extent(rewards, clusters)
+    return [extent.estimate(entry, float(entry.used.sum()), rng) for entry in found]
+
+
+def unidentified(estimates: list[Estimate], extent: float) -> list[str]:
+    """Say of which estimators the interval is as good as none; nothing where all are shorter.
+
+    Args:
+        estimates: Of one log and policy.
+        extent: Largest minus smallest reward.
+    """
+    wide = [row.estimator for row in estimates if row.high - row.low > extent / 2]
+    if not wide:
+        return []
+    return [
+        f"The log does not identify the value by {', '.join(wide)}: their intervals hold more than "
+        "half of what the reward could be. Collect exploratory data first."
+    ]
 
 
 @dataclass(frozen=True)
 class _Entry:
     name: str
-    terms: Terms
+    estimator: Estimator
     used: Float[np.ndarray, "rounds columns"]
+    """Weights as the estimator uses them."""
     limit: float = np.inf
+    unbiased: Estimator | None = None
+    """What a biased estimator stands in for."""
+    has_bernstein: bool = True
 
 
-def _with_model(
-    rewards: Rounds, weights: Rounds, model: Model, limits: list[float]
-) -> list[_Entry]:
-    given = rewards, weights, model.logged, model.policy
-    robust = offpolicy.doubly_robust(*given)
-    cut, switched = offpolicy.tuned(
-        lambda limit: offpolicy.switch_dr(*given, limit=limit), robust, limits
+@dataclass(frozen=True)
+class _Extent:
+    """The rewards of a log and how far intervals may and must reach."""
+
+    rewards: np.ndarray
+    clusters: Clusters
+    margin: float = 0.0
+
+    def estimate(self, entry: _Entry, total: float, rng: np.random.Generator) -> Estimate:
+        reach = Reach.of(entry.estimator, self.rewards)
+        unbiased = None if entry.unbiased is None else Reach.of(entry.unbiased, self.rewards)
+        interval = bootstrap(reach, self.clusters, unbiased=unbiased, rng=rng)
+        value, used = interval.mean, float(entry.used.sum())
+        largest = float(entry.used.max(initial=0.0))
+        lowest, highest = self._range()
+        bounds = empirical_bernstein(reach.logged, spread=(highest - min(lowest, 0.0)) * largest)
+        known = entry.has_bernstein
+        return Estimate(
+            estimator=entry.name,
+            value=value,
+            low=max(interval.low - self.margin, min(lowest, value)),
+            high=min(interval.high + self.margin, max(highest, value)),
+            bernstein_low=bounds.low if known else np.nan,
+            bernstein_high=bounds.high if known else np.nan,
+            effective_sample_size=min(effective_sample_size(column) for column in entry.used.T),
+            max_weight=largest,
+            clipped_mass=max(0.0, 1 - used / total) if total and entry.limit < np.inf else 0.0,
+            limit=float(entry.limit),
+        )
+
+    def _range(self) -> tuple[float, float]:
+        """Least and most that a round, or a whole slate, can earn."""
+        length = self.rewards[0].size
+        return float(self.rewards.min()) * length, float(self.rewards.max()) * length
+
+
+def _weighted(rewards: Rounds, weights: Rounds) -> Iterator[_Entry]:
+    def plain(r: Rounds) -> Terms:
+        return offpolicy.ips(r, weights)
+
+    clip, _ = offpolicy.tuned(
+        lambda limit: offpolicy.clipped_ips(rewards, weights, limit=limit),
+        plain(rewards),
+        _limits(weights),
     )
-    bend, shrunk = offpolicy.tuned(
-        lambda limit: offpolicy.shrunk_dr(*given, limit=limit),
-        robust,
-        [limit**2 for limit in limits],
+    clipped = np.minimum(weights, clip)
+    yield _Entry("ips", plain, weights[:, None])
+    yield _Entry(
+        "clipped-ips", lambda r: offpolicy.ips(r, clipped), clipped[:, None], clip, plain, False
     )
-    bent = weights if np.isinf(bend) else bend * weights / (weights**2 + bend + 1e-300)
-    normalised = offpolicy.self_normalised_dr(*given)
-    kept = np.where(weights <= cut, weights, 0.0)
-    return [
-        _Entry("dm", offpolicy.direct_method(model.policy), np.ones((len(weights), 1))),
-        _Entry("dr", robust, weights[:, None]),
-        _Entry("self-normalised-dr", normalised, weights[:, None]),
-        _Entry("switch-dr", switched, kept[:, None], cut),
-        _Entry("dros", shrunk, bent[:, None], bend),
-    ]
+    yield _Entry("snips", lambda r: offpolicy.snips(r, weights), weights[:, None])
 
 
-def _estimate(
-    entry: _Entry, total: float, clusters: Clusters, spread: float, rng: np.random.Generator
-) -> Estimate:
-    interval = bootstrap(entry.terms, clusters, rng=rng)
-    largest = float(entry.used.max(initial=0.0))
-    bounds = empirical_bernstein(entry.terms, spread=spread * largest)
-    lost = 0.0 if entry.name == "dm" or not total else 1 - float(entry.used.sum()) / float(total)
-    return Estimate(
-        estimator=entry.name,
-        value=entry.terms.value,
-        low=interval.low,
-        high=interval.high,
-        bernstein_low=bounds.low,
-        bernstein_high=bounds.high,
-        effective_sample_size=min(effective_sample_size(column) for column in entry.used.T),
-        max_weight=largest,
-        clipped_mass=max(0.0, lost),
-        limit=float(entry.limit),
-    )
+def _with_model(rewards: Rounds, weights: Rounds, model: Model) -> Iterator[_Entry]:
+    """Doubly robust with weights whole, normalised, and cut down to nothing."""
+
+    def robust(used: Rounds) -> Estimator:
+        level = model.taught(rewards, used).mean()
+        return lambda r: offpolicy.doubly_robust(
+            r, used, model.logged, model.policy + model.taught(r, used) - level
+        )
+
+    def normalised(r: Rounds) -> Terms:
+        used = weights / (weights.mean() or 1.0)
+        taught = model.taught(r, used) - model.taught(rewards, used).mean()
+        return offpolicy.self_normalised_dr(r, weights, model.logged, model.policy + taught)
+
+    def cut(name: str, rule: Callable[[Rounds, float], Rounds], limits: list[float]) -> _Entry:
+        limit, _ = offpolicy.tuned(
+            lambda limit: robust(rule(weights, limit))(rewards), whole(rewards), limits
+        )
+        used = rule(weights, limit)
+        return _Entry(name, robust(used), used[:, None], limit, whole, False)
+
+    whole, limits = robust(weights), _limits(weights)
+    alike = np.ones((len(weights), 1))
+    yield _Entry("dm", robust(np.zeros_like(weights)), alike, np.inf, whole, False)
+    yield _Entry("dr", whole, weights[:, None], has_bernstein=False)
+    yield _Entry("self-normalised-dr", normalised, weights[:, None], has_bernstein=False)
+    yield cut("switch-dr", offpolicy.switched, limits)
+    yield cut("dros", offpolicy.shrunk, [limit**2 for limit in limits])
+
+
+def _limits(weights: Rounds) -> list[float]:
+    return [*np.unique(np.quantile(weights, LIMIT_QUANTILES)), np.inf]

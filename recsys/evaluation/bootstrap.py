@@ -38,6 +38,16 @@ class Interval:
         """Whether the data tell the mean from zero."""
         return self.low > 0 or self.high < 0
 
+    def minus(self, other: "Interval") -> "Interval":
+        """Difference of two independent means, from their intervals alone.
+
+        Zou and Donner, 2008, doi:10.1002/sim.3095, eq. 8: distances to the ends add in square.
+        """
+        difference = self.mean - other.mean
+        below = np.hypot(self.mean - self.low, other.high - other.mean)
+        above = np.hypot(self.high - self.mean, other.mean - other.low)
+        return Interval(difference, float(difference - below), float(difference + above))
+
 
 def mean_interval(
     values: Values,

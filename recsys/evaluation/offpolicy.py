@@ -109,8 +109,7 @@ def switch_dr(
 
     Wang et al., 2017, arXiv:1612.01205, the doubly robust form.
     """
-    kept = np.where(weights <= limit, weights, 0.0)
-    return doubly_robust(rewards, kept, logged_value, policy_value)
+    return doubly_robust(rewards, switched(weights, limit), logged_value, policy_value)
 
 
 def shrunk_dr(
@@ -121,8 +120,17 @@ def shrunk_dr(
     ``limit`` 0 is the direct method, infinity is doubly robust (Su et al., 2020,
     arXiv:1907.09623, eq. 9).
     """
-    shrunk = weights if np.isinf(limit) else limit * weights / (weights**2 + limit + 1e-300)
-    return doubly_robust(rewards, shrunk, logged_value, policy_value)
+    return doubly_robust(rewards, shrunk(weights, limit), logged_value, policy_value)
+
+
+def switched(weights: Rounds, limit: float) -> Rounds:
+    """Weights that switch-DR uses: 0 above the limit."""
+    return np.where(weights <= limit, weights, 0.0)
+
+
+def shrunk(weights: Rounds, limit: float) -> Rounds:
+    """Weights that DRos uses."""
+    return weights if np.isinf(limit) else limit * weights / (weights**2 + limit + 1e-300)
 
 
 def tuned(

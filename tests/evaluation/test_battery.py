@@ -62,6 +62,50 @@ def test_what_clipping_took_is_said(log):
     assert row.clipped_mass == pytest.approx(lost, abs=1e-12)
 
 
+def test_bernstein_is_left_out_where_it_would_not_hold(log):
+    found = estimates(log)
+    for name in ("clipped-ips", "snips", "dm", "dr", "switch-dr", "dros"):
+        assert np.isnan(found[name].bernstein_low), name
+
+
+def test_the_interval_of_a_wrong_reward_model_is_as_wide_as_it_is_wrong(log):
+    rewards, weights, _ = log
+    wrong = Model(np.full(len(rewards), 0.1), np.full(len(rewards), 0.1))
+    rows = battery.bandit(rewards, weights, wrong, None, rng=np.random.default_rng(1))
+    found = {row.estimator: row for row in rows}["dm"]
+    assert found.value == pytest.approx(0.1) and found.low <= 0.1 < TRUTH < found.high
+
+
+def test_nothing_is_known_of_what_the_log_never_did(log):
+    rewards, weights, _ = log
+    whole, short = (
+        battery.bandit(
+            rewards, weights, None, None, unsupported=missing, rng=np.random.default_rng(1)
+        )[2]
+        for missing in (0.0, 0.1)
+    )
+    assert short.low == pytest.approx(whole.low - 0.1)
+    assert short.high == pytest.approx(whole.high + 0.1)
+
+
+def test_intervals_stay_within_what_the_reward_can_be(log):
+    rewards, weights, _ = log
+    for row in battery.bandit(
+        rewards, weights, None, None, unsupported=1.0, rng=np.random.default_rng(1)
+    ):
+        assert (row.low, row.high) == (0.0, 1.0)
+
+
+def test_intervals_that_say_nothing_are_named(log):
+    rewards, weights, _ = log
+    rows = battery.bandit(
+        rewards, weights, None, None, unsupported=0.5, rng=np.random.default_rng(1)
+    )
+    (said,) = battery.unidentified(rows, 1.0)
+    assert "ips, clipped-ips, snips" in said
+    assert battery.unidentified(list(estimates(log).values()), 1.0) == []
+
+
 def test_slate_estimators_agree_where_both_policies_are_one():
     rng = np.random.default_rng(0)
     clicks = (rng.random((500, 3)) < [0.5, 0.3, 0.1]).astype(float)

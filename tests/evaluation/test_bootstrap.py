@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from recsys.evaluation.bootstrap import mean_interval, paired_difference, resampled_means
+from recsys.evaluation.bootstrap import (
+    Interval,
+    mean_interval,
+    paired_difference,
+    resampled_means,
+)
 
 
 @pytest.fixture
@@ -76,3 +81,13 @@ def test_same_seed_same_interval():
 
 def test_boolean_outcomes_are_means_of_zero_and_one(rng):
     assert mean_interval(np.array([True, False]), rng=rng).mean == 0.5
+
+
+def test_the_difference_of_two_means_is_the_normal_one_for_normal_intervals():
+    first, second = Interval(5.0, 2.0, 8.0), Interval(1.0, -3.0, 5.0)
+    assert first.minus(second) == Interval(4.0, 4.0 - 5.0, 4.0 + 5.0)
+
+
+def test_a_difference_keeps_each_sides_own_distance():
+    found = Interval(5.0, 2.0, 9.0).minus(Interval(1.0, -2.0, 5.0))
+    assert found.low == 4.0 - 5.0 and found.high == 4.0 + 5.0

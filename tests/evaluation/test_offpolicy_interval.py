@@ -1,63 +1,113 @@
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from recsys.evaluation import offpolicy
-from recsys.evaluation.offpolicy_interval import MAX_UNITS, bootstrap, empirical_bernstein
+from recsys.evaluation.offpolicy_interval import (
+    MAX_UNITS,
+    Reach,
+    bootstrap,
+    empirical_bernstein,
+)
 
 TRUTH = 0.6
 
 
 def logged(rounds, rng):
-    """Weights of 4 or 1/3, rewards that go with them; true value 0.6."""
+    """Weights of 3 or 1/2, rewards that go with them; true value 0.6."""
     rare = rng.random(rounds) < 0.2
     weights = np.where(rare, 0.6 / 0.2, 0.4 / 0.8)
     rewards = (rng.random(rounds) < np.where(rare, 0.8, 0.3)).astype(float)
     return rewards, weights
 
 
-def coverage(estimator, rounds=400, trials=150):
+def reach(estimator, rewards, weights):
+    return Reach.of(lambda r: estimator(r, weights), rewards)
+
+
+def coverage(draw, estimator, truth, trials=150, samples=150):
     covered = 0
     for trial in range(trials):
         rng = np.random.default_rng(trial)
-        interval = bootstrap(estimator(*logged(rounds, rng)), rng=rng, num_samples=150)
-        covered += interval.low <= TRUTH <= interval.high
+        interval = bootstrap(reach(estimator, *draw(rng)), rng=rng, num_samples=samples)
+        covered += interval.low <= truth <= interval.high
     return covered / trials
 
 
 @pytest.mark.parametrize("estimator", [offpolicy.ips, offpolicy.snips])
 def test_bootstrap_covers_the_truth_as_often_as_it_says(estimator):
-    assert 0.89 <= coverage(estimator) <= 0.99
+    assert 0.9 <= coverage(lambda rng: logged(400, rng), estimator, TRUTH) <= 0.99
+
+
+@pytest.mark.parametrize("estimator", [offpolicy.ips, offpolicy.snips])
+def test_bootstrap_covers_the_truth_where_rewards_are_rare_and_weights_uneven(estimator):
+    share = np.exp(np.random.default_rng(0).normal(size=20) * 1.2)
+    share /= share.sum()
+
+    def draw(rng):
+        actions = rng.choice(20, size=2000, p=share)
+        return (rng.random(2000) < 0.006).astype(float), 1 / 20 / share[actions]
+
+    assert coverage(draw, estimator, 0.006) >= 0.93
+
+
+@pytest.mark.parametrize("events", [1, 3, 10])
+def test_with_equal_weights_the_upper_end_is_that_of_the_exact_poisson_interval(events):
+    rewards = np.zeros(2000)
+    rewards[:events] = 1.0
+    found = bootstrap(reach(offpolicy.ips, rewards, np.ones(2000)), rng=np.random.default_rng(0))
+    exact = chi2.ppf(0.975, 2 * (events + 1)) / 2 / 2000
+    assert found.high == pytest.approx(exact, rel=0.15)
+
+
+def test_two_effective_rounds_leave_the_reward_unknown():
+    weights = np.ones(1000)
+    weights[:2] = 5000.0
+    rewards = np.zeros(1000)
+    rewards[500:510] = 1.0
+    assert bootstrap(reach(offpolicy.ips, rewards, weights), rng=np.random.default_rng(0)).high > 1
 
 
 def test_resampling_the_numerator_alone_would_be_too_wide_for_a_constant_reward():
     rng = np.random.default_rng(0)
     _, weights = logged(500, rng)
-    interval = bootstrap(offpolicy.snips(np.full(500, 0.7), weights), rng=rng)
+    interval = bootstrap(reach(offpolicy.snips, np.full(500, 0.7), weights), rng=rng)
     assert interval.low == pytest.approx(0.7) and interval.high == pytest.approx(0.7)
+
+
+def test_a_biased_estimate_reaches_as_far_as_the_unbiased_one_it_stands_in_for():
+    rewards, weights = logged(2000, np.random.default_rng(0))
+    plain = reach(offpolicy.ips, rewards, weights)
+    clipped = reach(lambda r, w: offpolicy.clipped_ips(r, w, limit=1.0), rewards, weights)
+    alone = bootstrap(clipped, rng=np.random.default_rng(1))
+    honest = bootstrap(clipped, unbiased=plain, rng=np.random.default_rng(1))
+    bias = plain.logged.value - clipped.logged.value
+    assert alone.high < TRUTH < honest.high
+    assert honest.mean - honest.low > 1.9 * bias and honest.high - honest.mean > 1.9 * bias
 
 
 def test_clusters_that_repeat_themselves_widen_the_interval():
     rng = np.random.default_rng(0)
     rewards, weights = logged(300, rng)
-    terms = offpolicy.ips(np.repeat(rewards, 10), np.repeat(weights, 10))
-    alone = bootstrap(terms, rng=np.random.default_rng(1))
-    together = bootstrap(terms, np.repeat(np.arange(300), 10), rng=np.random.default_rng(1))
+    found = reach(offpolicy.ips, np.repeat(rewards, 10), np.repeat(weights, 10))
+    alone = bootstrap(found, rng=np.random.default_rng(1))
+    together = bootstrap(found, np.repeat(np.arange(300), 10), rng=np.random.default_rng(1))
     ratio = (together.high - together.low) / (alone.high - alone.low)
     assert ratio == pytest.approx(np.sqrt(10), rel=0.2)
 
 
 def test_more_rounds_than_units_give_the_same_interval_as_the_normal_one():
     rng = np.random.default_rng(0)
-    terms = offpolicy.ips(*logged(3 * MAX_UNITS, rng))
-    interval = bootstrap(terms, rng=rng, num_samples=300)
-    error = terms.per_round.std() / np.sqrt(3 * MAX_UNITS)
+    found = reach(offpolicy.ips, *logged(3 * MAX_UNITS, rng))
+    interval = bootstrap(found, rng=rng, num_samples=300)
+    error = found.logged.per_round.std() / np.sqrt(3 * MAX_UNITS)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * error, rel=0.2)
 
 
 def test_same_seed_same_interval():
-    terms = offpolicy.snips(*logged(200, np.random.default_rng(0)))
-    first = bootstrap(terms, rng=np.random.default_rng(5))
-    assert first == bootstrap(terms, rng=np.random.default_rng(5))
+    found = reach(offpolicy.snips, *logged(200, np.random.default_rng(0)))
+    first = bootstrap(found, rng=np.random.default_rng(5))
+    assert first == bootstrap(found, rng=np.random.default_rng(5))
 
 
 def test_bernstein_is_its_formula():
