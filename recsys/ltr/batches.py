@@ -32,6 +32,10 @@ class Batch:
 class Source(Protocol):
     """Where sessions come from."""
 
+    @property
+    def num_sessions(self) -> int | None:
+        """Sessions before any comes again; None: none ever does."""
+
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Yield batches without end."""
 
@@ -46,6 +50,10 @@ class SimulatedSource:
     mask: Bool[np.ndarray, "queries length"]
     appeal: Float[np.ndarray, " documents"]
     model: ClickModel
+
+    @property
+    def num_sessions(self) -> None:
+        """None: readers come without end."""
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Yield batches of queries drawn uniformly, clicks drawn many batches at a time."""
@@ -92,6 +100,11 @@ class LoggedSource:
     features: Float32[np.ndarray, "documents dim"]
     sessions: Sessions
     appeal: Float[np.ndarray, " documents"] | None = None
+
+    @property
+    def num_sessions(self) -> int:
+        """Sessions in the log."""
+        return len(self.sessions.clicks)
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Yield batches; every session once before any comes again. The last may be smaller."""

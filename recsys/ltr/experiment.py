@@ -86,7 +86,8 @@ def run(
     rng = np.random.default_rng([seed, 1])
     batches = contest.source.batches(settings.loop.batch_size, rng)
     if method in gbdt.KINDS:
-        trees = gbdt.train(batches, settings.trees, kind=method, seed=seed)
+        available = contest.source.num_sessions
+        trees = gbdt.train(batches, settings.trees, kind=method, seed=seed, available=available)
         return Outcome(method, seed, trees.score, None, time.perf_counter() - started)
     torch.manual_seed(seed)
     learner = METHODS[method](_setup(contest, settings))

@@ -23,8 +23,9 @@ LABEL_LEVELS = 8
 class TreeConfig(Config):
     """How trees are grown."""
 
-    sessions: int = 20_000
-    """Sessions to learn from; each is a query to LightGBM."""
+    sessions: int = 100_000
+    """Sessions to learn from at most; each is a query to LightGBM. Those of a log are taken once:
+    repeats would pass for documents and make leaves of one."""
     trees: int = 150
     leaves: int = 31
     rate: float = 0.1
@@ -45,7 +46,14 @@ class Trees:
         return np.asarray(self.booster.predict(features))
 
 
-def train(batches: Iterator[Batch], settings: TreeConfig, *, kind: str, seed: int) -> Trees:
+def train(
+    batches: Iterator[Batch],
+    settings: TreeConfig,
+    *,
+    kind: str,
+    seed: int,
+    available: int | None = None,
+) -> Trees:
     """Boost trees on sessions from the data path of all methods.
 
     Args:
@@ -54,8 +62,10 @@ def train(batches: Iterator[Batch], settings: TreeConfig, *, kind: str, seed: in
         kind: ``gbdt`` takes clicks for relevance, ``gbdt-position`` fits position bias beside
             them, ``gbdt-labels`` learns from the truth.
         seed: Of LightGBM.
+        available: Sessions before any comes again; None: none ever does.
     """
-    features, labels, positions, groups = _rows(batches, settings.sessions, kind == "gbdt-labels")
+    sessions = settings.sessions if available is None else min(settings.sessions, available)
+    features, labels, positions, groups = _rows(batches, sessions, kind == "gbdt-labels")
     data = lightgbm.Dataset(
         features, labels, group=groups, position=positions if kind == "gbdt-position" else None
     )

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from recsys.data.queries import Queries
+from recsys.ltr.batches import LoggedSource
 from recsys.ltr.experiment import Contest, TrainingConfig, judge, run
 from recsys.ltr.gbdt import TreeConfig
 from recsys.ltr.loop import LoopConfig
@@ -55,6 +56,14 @@ def test_trees_run_on_the_same_data(contest):
     outcome = run(contest, "gbdt-position", SETTINGS, 0)
     assert outcome.examination is None and not outcome.curve
     assert outcome.score(queries().features).shape == (500,)
+
+
+def test_trees_take_a_log_once_however_many_sessions_they_may(contest):
+    log = contest.source.sample(300, np.random.default_rng(0), shuffled=False)
+    logged = Contest(LoggedSource(contest.source.features, log), 3, LENGTH, queries())
+    score = run(logged, "gbdt", SETTINGS, 0).score
+    booster = score.__self__.booster
+    assert booster.trees_to_dataframe()["count"].max() == 300 * LENGTH
 
 
 def test_every_step_is_reported(contest):

@@ -1,12 +1,16 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
+from recsys.ltr.batches import LoggedSource
+from recsys.ltr.loop import LoopConfig, train
+from recsys.ltr.methods import METHODS
 from recsys.ltr.methods.pairwise import PairwiseDebiasing, PropensityRatio
 from tests.ltr.methods.test_listwise import one_session
-from tests.ltr.methods.world import CURVE, setup
+from tests.ltr.methods.world import CURVE, setup, slope_ratio, source
 
 
 def test_a_fresh_model_weighs_every_pair_alike():
@@ -34,3 +38,25 @@ def test_propensity_ratio_weighs_a_pair_by_how_surely_the_skip_was_seen():
     assert torch.allclose(
         PropensityRatio(built, built.known()).examination(), built.known_examination
     )
+
+
+def trained_on(name, sessions):
+    method = METHODS[name](setup())
+    batches = sessions.batches(128, np.random.default_rng(0))
+    train(method, batches, LoopConfig(steps=300))
+    return method
+
+
+def test_click_bias_is_the_root_of_examination_where_relevance_does_not_go_by_position():
+    world = source()
+    shuffled = world.sample(40_000, np.random.default_rng(0), shuffled=True)
+    method = trained_on("pairwise-debias", LoggedSource(world.features, shuffled))
+    assert method.examination().numpy() == pytest.approx(np.sqrt(CURVE / CURVE[0]), rel=0.1)
+
+
+def test_propensity_ratio_unlearns_the_position_where_clicks_carry_no_noise():
+    world = source()
+    relevant = (world.features[:, 0] + 0.5 * world.features[:, 1] > 0.5).astype(float)
+    clean = dataclasses.replace(world, appeal=relevant)
+    naive, debiased = (slope_ratio(trained_on(name, clean)) for name in ("naive", "prs"))
+    assert abs(debiased - 0.5) < 0.1 < naive - 0.5
