@@ -24,6 +24,7 @@ from recsys.evaluation.reward_model import cross_fit
 MAX_CELLS = 100_000_000
 """Rounds times actions up to which a reward model is fitted."""
 CLIP_QUANTILE = 0.99
+_YES = {True: "yes", False: "no"}
 
 
 class PolicyConfig(Config):
@@ -183,13 +184,15 @@ def _print(result: dict[str, Any]) -> None:
     table = Table(title=f"value, {result['unit']}", title_justify="left")
     against = result.get("against_on_policy", {})
     heads = ["estimator", "value", "95 % low", "high", "effective rounds"]
-    for name in heads + (["less on policy"] if against else []):
+    for name in heads + (["holds it"] if against else []):
         table.add_column(name, justify="left" if name == "estimator" else "right")
     for row in result["estimates"]:
         numbers = [_number(row[name]) for name in ("value", "low", "high")]
         size = f"{row['effective_sample_size']:,.0f}"
         gap = against.get(row["estimator"])
-        table.add_row(row["estimator"], *numbers, size, *([] if gap is None else [_gap(gap)]))
+        table.add_row(
+            row["estimator"], *numbers, size, *([] if gap is None else [_YES[gap["contained"]]])
+        )
     for name in ("on_policy", "logging_policy"):
         if result.get(name):
             known = result[name]
@@ -198,11 +201,6 @@ def _print(result: dict[str, Any]) -> None:
     out.print(table)
     for line in result["advice"]:
         out.print(line, highlight=False, markup=False)
-
-
-def _gap(against: dict[str, Any]) -> str:
-    found = against["difference"]
-    return f"{found['mean']:+.5f} ({found['low']:+.5f} to {found['high']:+.5f})"
 
 
 def _number(value: float) -> str:
