@@ -8,7 +8,13 @@ from jaxtyping import Float
 
 from recsys.evaluation import offpolicy, slates
 from recsys.evaluation.offpolicy import Rounds, Terms
-from recsys.evaluation.offpolicy_interval import Clusters, Reach, bootstrap, empirical_bernstein
+from recsys.evaluation.offpolicy_interval import (
+    Clusters,
+    Reach,
+    Resamples,
+    bootstrap,
+    empirical_bernstein,
+)
 from recsys.evaluation.overlap import effective_sample_size
 
 LIMIT_QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -80,8 +86,9 @@ def bandit(
     found = list(_weighted(rewards, weights))
     if model is not None:
         found += _with_model(rewards, weights, model)
-    extent = _Extent(rewards, clusters, margin=unsupported * float(np.ptp(rewards)))
-    return [extent.estimate(entry, float(weights.sum()), rng) for entry in found]
+    resamples = Resamples.draw(len(rewards), clusters, rng=rng)
+    log = _Log(rewards, resamples, margin=unsupported * float(np.ptp(rewards)))
+    return [log.estimate(entry, float(weights.sum())) for entry in found]
 
 
 def slate(
@@ -107,17 +114,19 @@ def slate(
         _Entry("self-normalised-rips", lambda r: slates.item_position_snips(r, through), through),
         _Entry("slate-ips", lambda r: slates.slate_ips(r, weights), through[:, -1:]),
     ]
-    extent = _Extent(rewards, clusters)
-    return [extent.estimate(entry, float(entry.used.sum()), rng) for entry in found]
+    log = _Log(rewards, Resamples.draw(len(rewards), clusters, rng=rng))
+    return [log.estimate(entry, float(entry.used.sum())) for entry in found]
 
 
 def unidentified(estimates: list[Estimate], extent: float) -> list[str]:
-    """Say of which estimators the interval is as good as none; nothing where all are shorter.
+    """Say of which estimators the interval is as good as none; no word where all are shorter.
 
     Args:
         estimates: Of one log and policy.
         extent: Largest minus smallest reward.
     """
+    if extent <= 0:
+        return ["Every logged reward is the same: nothing says what others there could be."]
     wide = [row.estimator for row in estimates if row.high - row.low > extent / 2]
     if not wide:
         return []
@@ -140,17 +149,17 @@ class _Entry:
 
 
 @dataclass(frozen=True)
-class _Extent:
-    """The rewards of a log and how far intervals may and must reach."""
+class _Log:
+    """What all estimators share: rewards, resamples, and what the log leaves open."""
 
     rewards: np.ndarray
-    clusters: Clusters
+    resamples: Resamples
     margin: float = 0.0
 
-    def estimate(self, entry: _Entry, total: float, rng: np.random.Generator) -> Estimate:
+    def estimate(self, entry: _Entry, total: float) -> Estimate:
         reach = Reach.of(entry.estimator, self.rewards)
         unbiased = None if entry.unbiased is None else Reach.of(entry.unbiased, self.rewards)
-        interval = bootstrap(reach, self.clusters, unbiased=unbiased, rng=rng)
+        interval = bootstrap(reach, self.resamples, unbiased=unbiased)
         value, used = interval.mean, float(entry.used.sum())
         largest = float(entry.used.max(initial=0.0))
         lowest, highest = self._range()

@@ -14,11 +14,12 @@ hopeless, intervals become as wide as the reward can vary.
 ``benchmarks/coverage.py`` measures how often the intervals hold a known truth.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from scipy.special import ndtri
 
 from recsys.evaluation.bootstrap import Interval
@@ -26,6 +27,8 @@ from recsys.evaluation.offpolicy import Terms
 
 MAX_UNITS = 20_000
 """Units resampled; rounds beyond are first dealt into so many blocks by chance."""
+AT_ONCE = 100
+"""Resamples summed at a time, which bounds memory."""
 Clusters = Shaped[np.ndarray, " rounds"] | None
 
 
@@ -46,14 +49,71 @@ class Reach:
         return cls(estimator(rewards), lowest, highest)
 
 
+@dataclass(frozen=True)
+class Resamples:
+    """Units drawn again and again, one draw for all estimators of a log."""
+
+    unit: Int[np.ndarray, " rounds"]
+    """Cluster of each round, or the round itself."""
+    block: Int[np.ndarray, " units"]
+    """What each unit is drawn with."""
+    counts: Int[np.ndarray, "samples blocks"]
+    """How often each was drawn; the last is the unit that was not seen."""
+
+    @classmethod
+    def draw(
+        cls,
+        rounds: int,
+        clusters: Clusters = None,
+        *,
+        rng: np.random.Generator,
+        num_samples: int = 1000,
+    ) -> "Resamples":
+        """Draw with replacement, each time as many as there are and one.
+
+        Args:
+            rounds: Logged rounds.
+            clusters: Slate or reader of each, kept together; None when rounds are independent.
+            rng: Source of chance.
+            num_samples: Bootstrap resamples.
+        """
+        unit = np.arange(rounds)
+        if clusters is not None:
+            unit = np.unique(clusters, return_inverse=True)[1]
+        units = int(unit.max()) + 1
+        block = np.arange(units) if units <= MAX_UNITS else rng.permutation(units) % MAX_UNITS
+        size = min(units, MAX_UNITS) + 1
+        counts = np.empty((num_samples, size), dtype=np.int32)
+        for sample in counts:
+            sample[:] = np.bincount(rng.integers(size, size=size), minlength=size)
+        return cls(unit, block, counts)
+
+    def sums(self, terms: Terms) -> Float[np.ndarray, "units columns"]:
+        """Numerators of each unit, then as many denominators."""
+        ones = np.ones(len(terms.direct))
+        both = np.column_stack([terms.direct, terms.correction, ones, terms.normaliser])
+        return _sums_by(both, self.unit)
+
+    def values(
+        self, sums: Float[np.ndarray, "units columns"], *unseen: Float[np.ndarray, " columns"]
+    ) -> list[Float[np.ndarray, " samples"]]:
+        """Estimates of all resamples, for each candidate for the unit that was not seen."""
+        blocks = _sums_by(sums, self.block)
+        totals = np.concatenate(
+            [
+                self.counts[start : start + AT_ONCE, :-1].astype(float) @ blocks
+                for start in range(0, len(self.counts), AT_ONCE)
+            ]
+        )
+        return [_value(totals + self.counts[:, -1:] * one) for one in unseen]
+
+
 def bootstrap(
     reach: Reach,
-    clusters: Clusters = None,
+    resamples: Resamples,
     *,
     unbiased: Reach | None = None,
-    rng: np.random.Generator,
     level: float = 0.95,
-    num_samples: int = 1000,
 ) -> Interval:
     r"""Percentile interval that resamples numerator and denominator together.
 
@@ -68,25 +128,20 @@ def bootstrap(
 
     Args:
         reach: Any estimator's terms.
-        clusters: Slate or reader of each round, kept together; None when rounds are independent.
+        resamples: Of the same rounds.
         unbiased: IPS for clipped IPS, doubly robust for the direct method and what lies between.
-        rng: Source of chance.
         level: Coverage aimed at, in (0, 1).
-        num_samples: Bootstrap resamples.
     """
     value = reach.logged.value
-    unit = _codes(clusters, len(reach.logged.direct))
-    sums = _sums(reach.logged, unit)
-    low_round, high_round = _unseen(unbiased or reach, unit)
-    blocks = _sums_by(sums, _blocks(len(sums), rng))
-    totals, copies = _drawn(blocks, rng, num_samples)
     tail = (1 - level) / 2
-    low = float(np.quantile(_value(totals + copies * low_round), tail))
-    high = float(np.quantile(_value(totals + copies * high_round), 1 - tail))
+    lows, highs = resamples.values(
+        resamples.sums(reach.logged), *_unseen(unbiased or reach, resamples)
+    )
+    low, high = float(np.quantile(lows, tail)), float(np.quantile(highs, 1 - tail))
     bias = 0.0 if unbiased is None else value - unbiased.logged.value
     margin = float(ndtri(1 - tail)) * bias
     below, above = max(value - low, 0.0), max(high - value, 0.0)
-    return Interval(value, value - np.hypot(below, margin), value + np.hypot(above, margin))
+    return Interval(value, value - math.hypot(below, margin), value + math.hypot(above, margin))
 
 
 def empirical_bernstein(terms: Terms, *, spread: float, level: float = 0.95) -> Interval:
@@ -112,19 +167,19 @@ def empirical_bernstein(terms: Terms, *, spread: float, level: float = 0.95) -> 
 
 
 def _unseen(
-    reach: Reach, unit: Shaped[np.ndarray, " rounds"]
+    reach: Reach, resamples: Resamples
 ) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
     """Sums of the unit that was not seen, for the lower and the upper end.
 
     A mean over units, each with its rewards at the extreme, in proportion to what that would
     change: units of weight w count w times, as they would among events of the new policy.
     """
-    logged = _sums(reach.logged, unit)
+    logged = resamples.sums(reach.logged)
     columns = logged.shape[1] // 2
     below = logged[:, columns:].mean(axis=0)
     rounds = []
     for extreme, sign in ((reach.lowest, -1.0), (reach.highest, 1.0)):
-        sums = _sums(extreme, unit)
+        sums = resamples.sums(extreme)
         change = _ratio((sums - logged)[:, :columns], below).sum(axis=1) * sign
         share = np.maximum(change, 0.0)
         total = share.sum()
@@ -132,39 +187,8 @@ def _unseen(
     return rounds[0], rounds[1]
 
 
-def _codes(clusters: Clusters, rounds: int) -> np.ndarray:
-    if clusters is None:
-        return np.arange(rounds)
-    return np.unique(clusters, return_inverse=True)[1]
-
-
-def _blocks(units: int, rng: np.random.Generator) -> np.ndarray:
-    """The block of each unit: itself, or one of many dealt by chance where there are too many."""
-    return np.arange(units) if units <= MAX_UNITS else rng.permutation(units) % MAX_UNITS
-
-
-def _sums(terms: Terms, unit: np.ndarray) -> Float[np.ndarray, "units columns"]:
-    """Numerators of each unit, then as many denominators."""
-    ones = np.ones(len(terms.direct))
-    both = [terms.direct, terms.correction, ones, terms.normaliser]
-    return _sums_by(np.column_stack(both), unit)
-
-
 def _sums_by(values: np.ndarray, unit: np.ndarray) -> np.ndarray:
     return np.column_stack([np.bincount(unit, column) for column in values.T])
-
-
-def _drawn(
-    sums: Float[np.ndarray, "units columns"], rng: np.random.Generator, num_samples: int
-) -> tuple[Float[np.ndarray, "samples columns"], Float[np.ndarray, "samples one"]]:
-    """Totals of units drawn from all and one more, and how often that one was drawn."""
-    size = len(sums) + 1
-    counts = (
-        np.bincount(rng.integers(size, size=size), minlength=size) for _ in range(num_samples)
-    )
-    drawn = [(count[:-1] @ sums, count[-1]) for count in counts]
-    totals, copies = zip(*drawn, strict=True)
-    return np.stack(totals), np.array(copies, dtype=float)[:, None]
 
 
 def _value(totals: Float[np.ndarray, "samples columns"]) -> Float[np.ndarray, " samples"]:

@@ -106,6 +106,12 @@ def test_intervals_that_say_nothing_are_named(log):
     assert battery.unidentified(list(estimates(log).values()), 1.0) == []
 
 
+def test_a_log_of_one_reward_is_said_to_leave_the_others_open(log):
+    _, weights, _ = log
+    rows = battery.bandit(np.zeros(len(weights)), weights, None, None, rng=np.random.default_rng(1))
+    assert "nothing says" in battery.unidentified(rows, 0.0)[0]
+
+
 def test_slate_estimators_agree_where_both_policies_are_one():
     rng = np.random.default_rng(0)
     clicks = (rng.random((500, 3)) < [0.5, 0.3, 0.1]).astype(float)

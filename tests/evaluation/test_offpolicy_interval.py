@@ -6,6 +6,7 @@ from recsys.evaluation import offpolicy
 from recsys.evaluation.offpolicy_interval import (
     MAX_UNITS,
     Reach,
+    Resamples,
     bootstrap,
     empirical_bernstein,
 )
@@ -25,11 +26,18 @@ def reach(estimator, rewards, weights):
     return Reach.of(lambda r: estimator(r, weights), rewards)
 
 
+def interval_of(found, seed=0, clusters=None, *, samples=1000, unbiased=None):
+    rng = np.random.default_rng(seed)
+    rounds = len(found.logged.direct)
+    drawn = Resamples.draw(rounds, clusters, rng=rng, num_samples=samples)
+    return bootstrap(found, drawn, unbiased=unbiased)
+
+
 def coverage(draw, estimator, truth, trials=150, samples=150):
     covered = 0
     for trial in range(trials):
         rng = np.random.default_rng(trial)
-        interval = bootstrap(reach(estimator, *draw(rng)), rng=rng, num_samples=samples)
+        interval = interval_of(reach(estimator, *draw(rng)), trial, samples=samples)
         covered += interval.low <= truth <= interval.high
     return covered / trials
 
@@ -55,7 +63,7 @@ def test_bootstrap_covers_the_truth_where_rewards_are_rare_and_weights_uneven(es
 def test_with_equal_weights_the_upper_end_is_that_of_the_exact_poisson_interval(events):
     rewards = np.zeros(2000)
     rewards[:events] = 1.0
-    found = bootstrap(reach(offpolicy.ips, rewards, np.ones(2000)), rng=np.random.default_rng(0))
+    found = interval_of(reach(offpolicy.ips, rewards, np.ones(2000)))
     exact = chi2.ppf(0.975, 2 * (events + 1)) / 2 / 2000
     assert found.high == pytest.approx(exact, rel=0.15)
 
@@ -65,13 +73,13 @@ def test_two_effective_rounds_leave_the_reward_unknown():
     weights[:2] = 5000.0
     rewards = np.zeros(1000)
     rewards[500:510] = 1.0
-    assert bootstrap(reach(offpolicy.ips, rewards, weights), rng=np.random.default_rng(0)).high > 1
+    assert interval_of(reach(offpolicy.ips, rewards, weights)).high > 1
 
 
 def test_resampling_the_numerator_alone_would_be_too_wide_for_a_constant_reward():
     rng = np.random.default_rng(0)
     _, weights = logged(500, rng)
-    interval = bootstrap(reach(offpolicy.snips, np.full(500, 0.7), weights), rng=rng)
+    interval = interval_of(reach(offpolicy.snips, np.full(500, 0.7), weights))
     assert interval.low == pytest.approx(0.7) and interval.high == pytest.approx(0.7)
 
 
@@ -79,8 +87,8 @@ def test_a_biased_estimate_reaches_as_far_as_the_unbiased_one_it_stands_in_for()
     rewards, weights = logged(2000, np.random.default_rng(0))
     plain = reach(offpolicy.ips, rewards, weights)
     clipped = reach(lambda r, w: offpolicy.clipped_ips(r, w, limit=1.0), rewards, weights)
-    alone = bootstrap(clipped, rng=np.random.default_rng(1))
-    honest = bootstrap(clipped, unbiased=plain, rng=np.random.default_rng(1))
+    alone = interval_of(clipped)
+    honest = interval_of(clipped, unbiased=plain)
     bias = plain.logged.value - clipped.logged.value
     assert alone.high < TRUTH < honest.high
     assert honest.mean - honest.low > 1.9 * bias and honest.high - honest.mean > 1.9 * bias
@@ -90,8 +98,8 @@ def test_clusters_that_repeat_themselves_widen_the_interval():
     rng = np.random.default_rng(0)
     rewards, weights = logged(300, rng)
     found = reach(offpolicy.ips, np.repeat(rewards, 10), np.repeat(weights, 10))
-    alone = bootstrap(found, rng=np.random.default_rng(1))
-    together = bootstrap(found, np.repeat(np.arange(300), 10), rng=np.random.default_rng(1))
+    alone = interval_of(found)
+    together = interval_of(found, clusters=np.repeat(np.arange(300), 10))
     ratio = (together.high - together.low) / (alone.high - alone.low)
     assert ratio == pytest.approx(np.sqrt(10), rel=0.2)
 
@@ -99,15 +107,14 @@ def test_clusters_that_repeat_themselves_widen_the_interval():
 def test_more_rounds_than_units_give_the_same_interval_as_the_normal_one():
     rng = np.random.default_rng(0)
     found = reach(offpolicy.ips, *logged(3 * MAX_UNITS, rng))
-    interval = bootstrap(found, rng=rng, num_samples=300)
+    interval = interval_of(found, samples=300)
     error = found.logged.per_round.std() / np.sqrt(3 * MAX_UNITS)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * error, rel=0.2)
 
 
 def test_same_seed_same_interval():
     found = reach(offpolicy.snips, *logged(200, np.random.default_rng(0)))
-    first = bootstrap(found, rng=np.random.default_rng(5))
-    assert first == bootstrap(found, rng=np.random.default_rng(5))
+    assert interval_of(found, 5) == interval_of(found, 5) != interval_of(found, 6)
 
 
 def test_bernstein_is_its_formula():

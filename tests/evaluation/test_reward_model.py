@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from recsys.evaluation import offpolicy
-from recsys.evaluation.offpolicy_interval import Reach, bootstrap
+from recsys.evaluation.offpolicy_interval import Reach, Resamples, bootstrap
 from recsys.evaluation.reward_model import cross_fit
 
 PAYS = np.array([0.1, 0.5, 0.9])
@@ -116,7 +116,8 @@ def direct_interval(log, seed, *, with_taught):
         return offpolicy.direct_method(direct + with_taught * taught)
 
     reach = Reach.of(estimator, log[2])
-    return bootstrap(reach, rng=np.random.default_rng(seed), num_samples=100)
+    rng = np.random.default_rng(seed)
+    return bootstrap(reach, Resamples.draw(len(log[2]), rng=rng, num_samples=100))
 
 
 def test_intervals_of_the_direct_method_cover_the_truth_only_with_what_rounds_taught():
