@@ -19,7 +19,7 @@ from recsys.training.ratings.methods import Fold, Method, MethodsConfig, Trainer
 from recsys.training.ratings.study import Study
 
 METHODS = (
-    "naive,wmf,rel-mf,ips:popularity,ips:naive-bayes,ips:logistic,ips:factorised,"
+    "naive,wmf,expomf,rel-mf,ips:popularity,ips:naive-bayes,ips:logistic,ips:factorised,"
     "ips:kernel-random,ips:kernel-worst-case,ips:kernel-adaptive,"
     "dr:naive-bayes,dr:kernel-adaptive,naive+exposure,ips:kernel-adaptive+exposure,"
     "dr:kernel-adaptive+exposure"
@@ -44,7 +44,8 @@ class EvaluationConfig(Config):
 def main(
     dataset: Annotated[Path, typer.Argument(help="Dataset with ratings, some of them randomised.")],
     methods: Annotated[
-        str, typer.Option(help="Comma-separated: naive, wmf, rel-mf, ips:P, dr:P, …+exposure.")
+        str,
+        typer.Option(help="Comma-separated: naive, wmf, expomf, rel-mf, ips:P, dr:P, …+exposure."),
     ] = METHODS,
     seeds: Annotated[int, typer.Option(min=1, help="Splits and starts, numbered from 0.")] = 3,
     against: Annotated[

@@ -3,9 +3,11 @@
 A name is ``objective``, or ``objective:propensity`` for those that weigh, and ``+exposure`` where
 the recommender is also given each pair's logit of having been observed::
 
-    naive   wmf   rel-mf   ips:naive-bayes   dr:kernel-adaptive   ips:kernel-adaptive+exposure
+    naive   wmf   expomf   rel-mf   ips:naive-bayes   dr:kernel-adaptive   naive+exposure
 """
 
+import copy
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +31,14 @@ from recsys.propensity.estimate import (
 from recsys.propensity.exposure import Factorised, popularity
 from recsys.propensity.kernels import Pairs
 from recsys.propensity.weights import check, self_normalised
+from recsys.training.ratings.expomf import ExpoMF, ExpoMFConfig
 from recsys.training.ratings.factorisation import Confounder, Factorisation, FactorisationConfig
 from recsys.training.ratings.loop import Loop, LoopConfig, Ratings, Reweigh
 from recsys.training.ratings.objectives import DoublyRobust, Implicit, Observed
 from recsys.training.ratings.study import Rated, Study
 
 WEIGHING = ("ips", "dr")
-UNWEIGHED = ("naive", "wmf", "rel-mf")
+UNWEIGHED = ("naive", "wmf", "expomf", "rel-mf")
 KERNELS = tuple(f"kernel-{choice}" for choice in ("random", "worst-case", "adaptive"))
 CONFOUNDED = "+exposure"
 
@@ -59,6 +62,8 @@ class MethodsConfig(Config):
     """Epochs between two adaptive choices of balancing functions."""
     unlabelled: float = 0.5
     """WMF's weight of pairs without a positive."""
+    expomf: ExpoMFConfig = ExpoMFConfig()
+    """ExpoMF's exposure."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Method:
             ConfigError: It names no method.
         """
         objective, _, propensity = name.removesuffix(CONFOUNDED).partition(":")
-        known = objective in UNWEIGHED and not propensity
+        known = objective in UNWEIGHED and not propensity and name != f"expomf{CONFOUNDED}"
         if not known and (objective not in WEIGHING or propensity not in (*EXPOSURE, *KERNELS)):
             raise ConfigError(
                 f"method {name!r} is unknown; expected {', '.join(UNWEIGHED)}, or ips: or dr: with "
@@ -132,18 +137,38 @@ class Trainer:
     def train(self, method: Method, penalty: float) -> tuple[Factorisation, float]:
         """Train; return the recommender of the best epoch and its validation AUC."""
         generator = torch.Generator().manual_seed(self.fold.seed)
+        if method.objective == "expomf":
+            return self._maximise(penalty, generator)
         objective = self._objective(method, penalty, generator)
         recommender: Factorisation = objective.recommender  # type: ignore[assignment]
-        ratings, validation = self._ratings(method), self.fold.validation
-        seen = as_tensors(validation.pairs)
-        liked = validation.labels(self.config.positive)
+        ratings = self._ratings(method)
         trained = Loop(self.config.loop, self.fold.study.shape, generator).fit(
             objective,
             ratings,
-            lambda: float(roc_auc_score(liked, recommender.predict(*seen))),
+            lambda: self._validate(recommender),
             self._reweigh(method, recommender, ratings),
         )
         return recommender, max(trained.scores)
+
+    def _maximise(self, penalty: float, generator: torch.Generator) -> tuple[Factorisation, float]:
+        """Train ExpoMF, an epoch a step of expectation maximisation."""
+        training, shape = self.fold.training, self.fold.study.shape
+        liked = torch.zeros(shape, dtype=torch.bool)
+        liked[as_tensors(training.pairs.take(training.labels(self.config.positive) > 0))] = True
+        recommender = Factorisation(shape, self.config.factorisation, generator)
+        model = ExpoMF(recommender, liked, penalty, self.config.expomf)
+        best, kept = -math.inf, recommender
+        for _ in range(self.config.loop.max_epochs):
+            model.step()
+            if (score := self._validate(recommender)) > best:
+                best, kept = score, copy.deepcopy(recommender)
+        return kept, best
+
+    def _validate(self, recommender: Factorisation) -> float:
+        """Measure the AUC of the validation ratings."""
+        validation = self.fold.validation
+        scores = recommender.predict(*as_tensors(validation.pairs))
+        return float(roc_auc_score(validation.labels(self.config.positive), scores))
 
     def _objective(self, method: Method, penalty: float, generator: torch.Generator) -> nn.Module:
         confounder = self.fold.confounder() if method.confounded else None

@@ -15,7 +15,7 @@ CONFIG = MethodsConfig(
     reweigh_epochs=2,
 )
 EVERY = [
-    *("naive", "wmf", "rel-mf", "ips:popularity", "ips:naive-bayes", "ips:logistic"),
+    *("naive", "wmf", "expomf", "rel-mf", "ips:popularity", "ips:naive-bayes", "ips:logistic"),
     *("ips:factorised", "ips:kernel-random", "ips:kernel-worst-case", "ips:kernel-adaptive"),
     *("dr:naive-bayes", "dr:kernel-adaptive", "naive+exposure", "dr:kernel-adaptive+exposure"),
 ]
@@ -106,7 +106,9 @@ def test_adaptive_weights_change_while_the_recommender_learns(honest):
     assert not torch.allclose(reweigh(2), ratings.weights)
 
 
-@pytest.mark.parametrize("name", ["ips", "ips:magic", "naive:popularity", "dr:", ""])
+@pytest.mark.parametrize(
+    "name", ["ips", "ips:magic", "naive:popularity", "dr:", "", "expomf+exposure"]
+)
 def test_an_unknown_method_is_refused(name):
     with pytest.raises(ConfigError, match="is unknown"):
         Method.parse(name)
