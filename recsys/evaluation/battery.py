@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recsys.evaluation import offpolicy, slates
+from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.offpolicy import Rounds, Terms
 from recsys.evaluation.offpolicy_interval import (
     Clusters,
@@ -74,6 +75,11 @@ def bandit(
 
     Limits of clipped, switch-DR and DRos are chosen by :func:`offpolicy.tuned`.
 
+    Clipped IPS, the direct method, switch-DR and DRos buy less variance with bias: the value is
+    closer to the truth on average, but no honest interval is shorter unless the bias is bounded
+    beforehand (Low, 1997, doi:10.1214/aos/1030741084). So theirs also hold the interval of the
+    unbiased estimator they stand in for, IPS or DR.
+
     Args:
         rewards: Observed rewards.
         weights: New over logging probability of the logged action.
@@ -88,7 +94,8 @@ def bandit(
         found += _with_model(rewards, weights, model)
     resamples = Resamples.draw(len(rewards), clusters, rng=rng)
     log = _Log(rewards, resamples, margin=unsupported * float(np.ptp(rewards)))
-    return [log.estimate(entry, float(weights.sum())) for entry in found]
+    intervals = {entry.name: log.interval(entry) for entry in found}
+    return [log.estimate(entry, intervals, float(weights.sum())) for entry in found]
 
 
 def slate(
@@ -115,7 +122,8 @@ def slate(
         _Entry("slate-ips", lambda r: slates.slate_ips(r, weights), through[:, -1:]),
     ]
     log = _Log(rewards, Resamples.draw(len(rewards), clusters, rng=rng))
-    return [log.estimate(entry, float(entry.used.sum())) for entry in found]
+    intervals = {entry.name: log.interval(entry) for entry in found}
+    return [log.estimate(entry, intervals, float(entry.used.sum())) for entry in found]
 
 
 def unidentified(estimates: list[Estimate], extent: float) -> list[str]:
@@ -143,8 +151,8 @@ class _Entry:
     used: Float[np.ndarray, "rounds columns"]
     """Weights as the estimator uses them."""
     limit: float = np.inf
-    unbiased: Estimator | None = None
-    """What a biased estimator stands in for."""
+    unbiased: str | None = None
+    """Name of what a biased estimator stands in for."""
     has_bernstein: bool = True
 
 
@@ -156,20 +164,23 @@ class _Log:
     resamples: Resamples
     margin: float = 0.0
 
-    def estimate(self, entry: _Entry, total: float) -> Estimate:
-        reach = Reach.of(entry.estimator, self.rewards)
-        unbiased = None if entry.unbiased is None else Reach.of(entry.unbiased, self.rewards)
-        interval = bootstrap(reach, self.resamples, unbiased=unbiased)
-        value, used = interval.mean, float(entry.used.sum())
+    def interval(self, entry: _Entry) -> Interval:
+        return bootstrap(Reach.of(entry.estimator, self.rewards), self.resamples)
+
+    def estimate(self, entry: _Entry, intervals: dict[str, Interval], total: float) -> Estimate:
+        own, other = intervals[entry.name], intervals[entry.unbiased or entry.name]
+        value, used = own.mean, float(entry.used.sum())
         largest = float(entry.used.max(initial=0.0))
         lowest, highest = self._range()
-        bounds = empirical_bernstein(reach.logged, spread=(highest - min(lowest, 0.0)) * largest)
+        bounds = empirical_bernstein(
+            entry.estimator(self.rewards), spread=(highest - min(lowest, 0.0)) * largest
+        )
         known = entry.has_bernstein
         return Estimate(
             estimator=entry.name,
             value=value,
-            low=max(interval.low - self.margin, min(lowest, value)),
-            high=min(interval.high + self.margin, max(highest, value)),
+            low=max(min(own.low, other.low) - self.margin, min(lowest, value)),
+            high=min(max(own.high, other.high) + self.margin, max(highest, value)),
             bernstein_low=bounds.low if known else np.nan,
             bernstein_high=bounds.high if known else np.nan,
             effective_sample_size=min(effective_sample_size(column) for column in entry.used.T),
@@ -196,7 +207,7 @@ def _weighted(rewards: Rounds, weights: Rounds) -> Iterator[_Entry]:
     clipped = np.minimum(weights, clip)
     yield _Entry("ips", plain, weights[:, None])
     yield _Entry(
-        "clipped-ips", lambda r: offpolicy.ips(r, clipped), clipped[:, None], clip, plain, False
+        "clipped-ips", lambda r: offpolicy.ips(r, clipped), clipped[:, None], clip, "ips", False
     )
     yield _Entry("snips", lambda r: offpolicy.snips(r, weights), weights[:, None])
 
@@ -220,11 +231,11 @@ def _with_model(rewards: Rounds, weights: Rounds, model: Model) -> Iterator[_Ent
             lambda limit: robust(rule(weights, limit))(rewards), whole(rewards), limits
         )
         used = rule(weights, limit)
-        return _Entry(name, robust(used), used[:, None], limit, whole, False)
+        return _Entry(name, robust(used), used[:, None], limit, "dr", False)
 
     whole, limits = robust(weights), _limits(weights)
     alike = np.ones((len(weights), 1))
-    yield _Entry("dm", robust(np.zeros_like(weights)), alike, np.inf, whole, False)
+    yield _Entry("dm", robust(np.zeros_like(weights)), alike, np.inf, "dr", False)
     yield _Entry("dr", whole, weights[:, None], has_bernstein=False)
     yield _Entry("self-normalised-dr", normalised, weights[:, None], has_bernstein=False)
     yield cut("switch-dr", offpolicy.switched, limits)

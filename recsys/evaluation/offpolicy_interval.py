@@ -14,13 +14,11 @@ hopeless, intervals become as wide as the reward can vary.
 ``benchmarks/coverage.py`` measures how often the intervals hold a known truth.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from scipy.special import ndtri
 
 from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.offpolicy import Terms
@@ -108,40 +106,21 @@ class Resamples:
         return [_value(totals + self.counts[:, -1:] * one) for one in unseen]
 
 
-def bootstrap(
-    reach: Reach,
-    resamples: Resamples,
-    *,
-    unbiased: Reach | None = None,
-    level: float = 0.95,
-) -> Interval:
-    r"""Percentile interval that resamples numerator and denominator together.
+def bootstrap(reach: Reach, resamples: Resamples, *, level: float = 0.95) -> Interval:
+    """Percentile interval that resamples numerator and denominator together.
 
     A self-normalised estimate is a ratio of two sums over the same rounds; resampling its
     numerator alone would leave out the spread of the weights.
 
-    An estimator that buys less variance with bias cannot have a shorter honest interval unless
-    its bias is bounded beforehand (Low, 1997, doi:10.1214/aos/1030741084). Told the unbiased
-    estimator it stands in for, the interval takes the unseen round from that, and each half h
-    becomes :math:`\sqrt{h^2 + (z b)^2}` with b the distance between the two: the root of the
-    squared error in place of the standard error.
-
     Args:
         reach: Any estimator's terms.
         resamples: Of the same rounds.
-        unbiased: IPS for clipped IPS, doubly robust for the direct method and what lies between.
         level: Coverage aimed at, in (0, 1).
     """
-    value = reach.logged.value
-    tail = (1 - level) / 2
-    lows, highs = resamples.values(
-        resamples.sums(reach.logged), *_unseen(unbiased or reach, resamples)
-    )
+    value, tail = reach.logged.value, (1 - level) / 2
+    lows, highs = resamples.values(resamples.sums(reach.logged), *_unseen(reach, resamples))
     low, high = float(np.quantile(lows, tail)), float(np.quantile(highs, 1 - tail))
-    bias = 0.0 if unbiased is None else value - unbiased.logged.value
-    margin = float(ndtri(1 - tail)) * bias
-    below, above = max(value - low, 0.0), max(high - value, 0.0)
-    return Interval(value, value - math.hypot(below, margin), value + math.hypot(above, margin))
+    return Interval(value, min(low, value), max(high, value))
 
 
 def empirical_bernstein(terms: Terms, *, spread: float, level: float = 0.95) -> Interval:

@@ -76,6 +76,16 @@ def test_the_interval_of_a_wrong_reward_model_is_as_wide_as_it_is_wrong(log):
     assert found.value == pytest.approx(0.1) and found.low <= 0.1 < TRUTH < found.high
 
 
+@pytest.mark.parametrize(
+    ("biased", "unbiased"),
+    [("clipped-ips", "ips"), ("dm", "dr"), ("switch-dr", "dr"), ("dros", "dr")],
+)
+def test_no_biased_estimate_is_surer_than_the_unbiased_one(log, biased, unbiased):
+    found = estimates(log)
+    assert found[biased].low <= found[unbiased].low
+    assert found[biased].high >= found[unbiased].high
+
+
 def test_nothing_is_known_of_what_the_log_never_did(log):
     rewards, weights, _ = log
     whole, short = (
