@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ import typer
 from rich.table import Table
 
 from pipelines.console import emit, err, out, progress
+from pipelines.provenance import of_run
 from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError, InputError
@@ -27,7 +27,7 @@ from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.erasure import erase
 from recsys.training.loop import Interrupted, Progress, Trainer
 from recsys.training.seen import Seen
-from recsys.training.settings import PropensityProvenance, Provenance, TrainConfig
+from recsys.training.settings import TrainConfig
 from recsys.training.sharding import process_group
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -109,7 +109,7 @@ def train(
     torch.set_float32_matmul_precision("high")
     seen = Seen.load(propensity, dataset) if propensity else None
     counterfactual = _counterfactual(config, propensity)
-    provenance = _provenance(dataset, propensity, seen)
+    provenance = of_run(dataset, propensity, seen)
     config = config.model_copy(update={"counterfactual": counterfactual, "provenance": provenance})
     (run / "checkpoint").mkdir(parents=True, exist_ok=True)
     (run / "config.toml").write_text(
@@ -227,25 +227,6 @@ def _counterfactual(config: TrainConfig, propensity: Path | None) -> Counterfact
     if config.counterfactual:
         raise ConfigError("counterfactual: expected propensities to use; give --propensity OUT")
     return None
-
-
-def _provenance(dataset: Dataset, propensity: Path | None, seen: Seen | None) -> Provenance:
-    here = Path(__file__).parent
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-        cwd=here,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Provenance(
-        git_revision=found.stdout.strip() or "unknown",
-        dataset=str(dataset.path),
-        dataset_sha256=dataset.info.sha256,
-        torch=torch.__version__,
-        propensity=seen
-        and PropensityProvenance(folder=str(propensity), methods=seen.methods, sha256=seen.sha256),
-    )
 
 
 def _device(wanted: str) -> str:
