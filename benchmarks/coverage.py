@@ -80,7 +80,7 @@ def worlds() -> dict[str, World]:
         "covered": World("good overlap, right model", pays=additive, logging=explored, **common),
         "misfit": World("good overlap, wrong model", pays=crossed, logging=explored, **common),
         "heavy": World("weights without variance", pays=crossed, logging=steep, **common),
-        "rare": World("24 rewards in 4000", logging=fixed(1.2 * spread), **rare),
+        "rare": World("rewards below 1 %", logging=fixed(1.2 * spread), **rare),
         "poor": World("the same, uneven weights", logging=fixed(2.2 * spread), **rare),
         "hopeless": World("the same, hardly overlap", logging=fixed(5.0 * spread), **rare),
     }
