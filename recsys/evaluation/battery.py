@@ -77,7 +77,7 @@ def bandit(
 
     Clipped IPS, the direct method, switch-DR and DRos buy less variance with bias: the value is
     closer to the truth on average, but no honest interval is shorter unless the bias is bounded
-    beforehand (Low, 1997, doi:10.1214/aos/1030741084). So theirs also hold the interval of the
+    beforehand (Low, 1997, Annals of Statistics 25:2547). So theirs also hold the interval of the
     unbiased estimator they stand in for, IPS or DR.
 
     Args:

@@ -41,7 +41,7 @@ class Interval:
     def minus(self, other: "Interval") -> "Interval":
         """Difference of two independent means, from their intervals alone.
 
-        Zou and Donner, 2008, doi:10.1002/sim.3095, eq. 8: distances to the ends add in square.
+        Zou and Donner, 2008, doi:10.1002/sim.3095: distances to the ends add in square.
         """
         difference = self.mean - other.mean
         below = np.hypot(self.mean - self.low, other.high - other.mean)

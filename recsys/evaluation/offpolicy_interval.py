@@ -6,10 +6,10 @@ one round more than there is, whose reward was the lowest (for the lower end) or
 the upper), and whose weight is that of a typical event under the new policy,
 :math:`\sum w^2 / \sum w`. With equal weights that is what the exact Poisson interval does, which
 counts one event more for its upper end (Garwood, 1936); with unequal weights it follows Fay and
-Feuer, 1997, doi:10.1002/(SICI)1097-0258(19970415)16:7<791::AID-SIM500>3.0.CO;2-#, with the typical
-weight for the largest (as Tiwari et al., 2006, doi:10.1177/0962280206070621). At an effective
-sample size n it adds about 3/n of the reward's range, the rule of three: where overlap is
-hopeless, intervals become as wide as the reward can vary.
+Feuer (1997, Statistics in Medicine 16:791), with a typical weight in place of the largest, which
+makes theirs very wide (Tiwari et al., 2006, Statistical Methods in Medical Research 15:547, soften
+it too). At an effective sample size n it adds about 3/n of the reward's range, the rule of three:
+where overlap is hopeless, intervals become as wide as the reward can vary.
 
 ``benchmarks/coverage.py`` measures how often the intervals hold a known truth.
 """
