@@ -112,9 +112,6 @@ def train(
     provenance = of_run(dataset, propensity, seen)
     config = config.model_copy(update={"counterfactual": counterfactual, "provenance": provenance})
     (run / "checkpoint").mkdir(parents=True, exist_ok=True)
-    (run / "config.toml").write_text(
-        tomlkit.dumps(config.model_dump(mode="json", exclude_none=True))
-    )
     rng = np.random.default_rng(config.seed)
     corpus = assemble(
         dataset,
@@ -139,6 +136,8 @@ def _train(
         trainer.resume()
         at = trainer.progress
         err.print(f"going on from epoch {at.epoch + 1}, step {at.step + 1}")
+    settled = tomlkit.dumps(config.model_dump(mode="json", exclude_none=True))
+    (run / "config.toml").write_text(settled)  # not before: a run may refuse these settings
     with _interruptible() as asked:
         try:
             _run(trainer, corpus, config, asked)

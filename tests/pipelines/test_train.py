@@ -216,8 +216,10 @@ def test_a_run_goes_on_with_its_own_weights_only(world, looks, tmp_path, capsys)
     (run / "metrics.json").unlink()  # as if it had been cut short at the very end
     other = tmp_path / "other"
     assert cli.run(["propensity", str(world), str(other), "--method", "harvesting"]) == 0
+    before = (run / "config.toml").read_text()
     assert weighed(world, run, other) == 2
     assert "--propensity as it was" in capsys.readouterr().err
+    assert (run / "config.toml").read_text() == before
     assert weighed(world, run, looks) == 0
 
 
