@@ -138,7 +138,9 @@ def pack(tokens: Tensor, history: np.ndarray, candidates: np.ndarray, clicks: Te
         negatives=torch.zeros(0, dtype=torch.long),
         attributes=labels,
         known=labels.bool(),
-        beliefs=torch.zeros(len(history), 0),
+        audience=torch.zeros(0, 1, dtype=torch.long),
+        audience_mask=torch.zeros(0, 1, dtype=torch.bool),
+        beliefs=torch.zeros(0, 0),
         readers=torch.arange(len(history)),
     )
 

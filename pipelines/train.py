@@ -146,7 +146,7 @@ def _train(
                 f"stopped; the same command goes on from {trainer.latest}"
             ) from None
     if config.fairness.erase:
-        erase(trainer, corpus, max_history=config.model.max_history, device=device)
+        erase(trainer.model, corpus, config.model)
     events = export.measure(trainer, corpus)
     result, aware = export.bundle(
         trainer, corpus, dataset, config, device=device, now=datetime.now(UTC)

@@ -61,13 +61,20 @@ class ReadingLog:
         return np.repeat(np.arange(len(self.user_ids)), np.diff(self.clicks.offsets))
 
 
-def read(dataset: Dataset) -> ReadingLog:
+def read(dataset: Dataset, *, all_clicked: bool = False) -> ReadingLog:
     """Turn a dataset's tables into arrays.
+
+    Args:
+        dataset: Where the tables are.
+        all_clicked: Take everything shown as clicked, as ratings are where only that they were
+            given counts.
 
     Raises:
         DataError: Nobody clicked anything.
     """
     impressions = in_order(dataset.impressions)
+    if all_clicked:
+        impressions = impressions.assign(clicked=True)
     if not impressions["clicked"].any():
         raise DataError.at(dataset.path, "no impression was clicked: nothing to learn from")
     remembered = _remembered(dataset.histories, impressions)

@@ -1,5 +1,6 @@
 """Which clicks and slates a model may learn from, which choose its epoch, and which judge it."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,15 +16,19 @@ from recsys.errors import DataError
 class SplitConfig(Config):
     """What is held out, and what is asked of it."""
 
-    protocol: Literal["slates", "next_click"] = "slates"
+    protocol: Literal["slates", "next_click", "random"] = "slates"
     """slates: rank what each slate of the last days showed. next_click: find each reader's last
-    click in the whole catalogue; the click before it chooses the epoch."""
+    click in the whole catalogue; the click before it chooses the epoch. random: find a random
+    share of each reader's clicks in the whole catalogue, whatever their order; it judges how well
+    a taste is completed, as most published comparisons do, and leaks the future."""
+    positives: Literal["clicks", "impressions"] = "clicks"
+    """impressions: everything shown counts as clicked, as ratings do whatever they say."""
     validation: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of slates, by time, before the test; protocol slates."""
+    """Share of slates, by time, before the test (slates), or of each reader's clicks (random)."""
     test: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of slates, by time, at the end; protocol slates."""
+    """Share of slates, by time, at the end (slates), or of each reader's clicks (random)."""
     min_clicks: PositiveInt = 5
-    """Readers with fewer clicks are trained on, not asked about; protocol next_click."""
+    """Readers with fewer clicks are trained on, not asked about; next_click and random."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,15 @@ class Questions:
     reader: Int[np.ndarray, " events"]
     end: Int[np.ndarray, " events"]
     """The reader's history is ``clicks.news[clicks.offsets[reader]:end]``."""
+    until: Int[np.ndarray, " events"]
+    """``clicks.news[end:until]`` are to be found in the catalogue; none where a slate is ranked."""
     slate: Int[np.ndarray, " events"]
-    target: Int[np.ndarray, " events"]
-    """Clicked news to find in the catalogue; -1 where the whole slate is asked about."""
+    """Slate that is ranked, or in which the first of these was clicked."""
+
+    @property
+    def ranks_slates(self) -> bool:
+        """Whether slates are ranked, instead of news found in the catalogue."""
+        return bool((self.until == self.end).all())
 
 
 @dataclass(frozen=True)
@@ -49,14 +60,41 @@ class Split:
     test: Questions
 
 
+def arrange(log: ReadingLog, config: SplitConfig, *, seed: int) -> ReadingLog:
+    """Put each reader's clicks in the order in which `split` cuts them.
+
+    That is the order of time, except for protocol random: there validation and then test clicks,
+    drawn at random, come last, and what is learned from keeps its order before them.
+    """
+    if config.protocol != "random":
+        return log
+    clicks, reader = log.clicks, log.reader_of_click
+    number = len(reader)
+    drawn = np.random.default_rng(seed).random(number) + (clicks.slate < 0)  # remembered: never
+    by_draw = np.lexsort((drawn, reader))
+    place = np.empty(number, dtype=np.int64)
+    place[by_draw] = np.arange(number) - clicks.offsets[reader]
+    sizes = np.diff(clicks.offsets)
+    test, validation = _held_out(sizes, config)
+    part = np.where(place < test[reader], 2, np.where(place < (test + validation)[reader], 1, 0))
+    order = np.lexsort((part, reader))  # stable: time inside each part
+    moved = dataclasses.replace(
+        clicks,
+        news=clicks.news[order],
+        impression=clicks.impression[order],
+        slate=clicks.slate[order],
+    )
+    return dataclasses.replace(log, clicks=moved)
+
+
 def split(log: ReadingLog, config: SplitConfig) -> Split:
-    """Cut a log in three by time.
+    """Cut an arranged log in three.
 
     Raises:
         DataError: Too few clicks to hold any out.
     """
-    cut = _by_slate if config.protocol == "slates" else _by_last_click
-    result = cut(log, config)
+    cuts = {"slates": _by_slate, "next_click": _by_last_click, "random": _by_share}
+    result = cuts[config.protocol](log, config)
     if not len(result.train) or not len(result.validation.reader) or not len(result.test.reader):
         raise DataError(
             f"the log is too small to split: {len(result.train)} clicks to train on, "
@@ -75,11 +113,42 @@ def _by_last_click(log: ReadingLog, config: SplitConfig) -> Split:
 
     def ask(back: int) -> Questions:
         at = offsets[asked + 1] - back
-        return Questions(reader=asked, end=at, slate=clicks.slate[at], target=clicks.news[at])
+        return Questions(reader=asked, end=at, until=at + 1, slate=clicks.slate[at])
 
     own = np.arange(len(clicks.news))
     learnable = ~held_out & (clicks.slate >= 0)
     return Split(train=np.flatnonzero(learnable), history_end=own, validation=ask(2), test=ask(1))
+
+
+def _by_share(log: ReadingLog, config: SplitConfig) -> Split:
+    clicks, offsets = log.clicks, log.clicks.offsets
+    sizes = np.diff(offsets)
+    test, validation = _held_out(sizes, config)
+    asked = np.flatnonzero((test > 0) & (validation > 0))
+    last = offsets[asked + 1]
+    middle, first = last - test[asked], last - test[asked] - validation[asked]
+    place = np.arange(len(clicks.news)) - offsets[log.reader_of_click]
+    learned = place < (sizes - test - validation)[log.reader_of_click]
+
+    def ask(start: np.ndarray, end: np.ndarray) -> Questions:
+        return Questions(reader=asked, end=start, until=end, slate=clicks.slate[start])
+
+    return Split(
+        train=np.flatnonzero(learned & (clicks.slate >= 0)),
+        history_end=np.arange(len(clicks.news)),
+        validation=ask(first, middle),
+        test=ask(middle, last),
+    )
+
+
+def _held_out(
+    sizes: Int[np.ndarray, " readers"], config: SplitConfig
+) -> tuple[Int[np.ndarray, " readers"], Int[np.ndarray, " readers"]]:
+    """Count each reader's test and validation clicks; at least half is learned from."""
+    asked = sizes >= config.min_clicks
+    test = np.where(asked, np.rint(config.test * sizes), 0).astype(np.int64)
+    validation = np.where(asked, np.rint(config.validation * sizes), 0).astype(np.int64)
+    return test, validation
 
 
 def _by_slate(log: ReadingLog, config: SplitConfig) -> Split:
@@ -95,8 +164,8 @@ def _by_slate(log: ReadingLog, config: SplitConfig) -> Split:
         return Questions(
             reader=shown.reader[slates],
             end=end[slates],
+            until=end[slates],
             slate=slates,
-            target=np.full(len(slates), -1),
         )
 
     return Split(

@@ -18,10 +18,10 @@ def kernel_ridge_loss(
     *,
     ridge: float = 0.0025,
     generator: torch.Generator | None = None,
-) -> Float[Tensor, ""]:
-    r"""Share of the beliefs' variance that the best kernel ridge attacker explains, about [0, 1].
+) -> Float[Tensor, " groups"]:
+    r"""Share of each belief's variance that the best kernel ridge attacker explains, about [0, 1].
 
-    .. math:: \frac{1}{G} \sum_g \frac{c_g^\top (C + r I)^{-1} c_g}{\mathrm{var}(b_g)}, \qquad
+    .. math:: \frac{c_g^\top (C + r I)^{-1} c_g}{\mathrm{var}(b_g)}, \qquad
         C = \tfrac1n \Phi^\top \Phi, \quad c_g = \tfrac1n \Phi^\top (b_g - \bar b_g)
 
     :math:`\Phi` holds the standardised vectors and random Fourier features of Gaussian kernels of
@@ -40,14 +40,49 @@ def kernel_ridge_loss(
     """
     features = _features(vectors, generator)
     centred = beliefs - beliefs.mean(dim=0)
-    covariance = features.T @ features / len(features)
     across = features.T @ centred / len(features)
+    attacker = _attacker(features, centred, ridge)
+    return (across * attacker).sum(dim=0) / centred.square().mean(dim=0).clamp(min=1e-8)
+
+
+def explained_by_others(
+    vectors: Float[Tensor, "batch dim"],
+    beliefs: Float[Tensor, "batch groups"],
+    *,
+    ridge: float = 0.0025,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, " groups"]:
+    """Covariance of the beliefs with what `kernel_ridge_loss`' attacker guesses out of fold.
+
+    The attacker is fitted on one half of the readers and judged on the other, and the other way
+    round, so that what it finds by chance is zero in the mean: vectors that tell nothing have
+    values around 0, also below.
+
+    Args:
+        vectors: Readers' vectors, in random order.
+        beliefs: Probability that a reader is of each group, in [0, 1].
+        ridge: Of the attacker, in units of the features' total variance.
+        generator: Draws the features.
+    """
+    features = _features(vectors, generator)
+    centred = beliefs - beliefs.mean(dim=0)
+    half = len(features) // 2
+    halves = [(features[:half], centred[:half]), (features[half:], centred[half:])]
+    guessed = [
+        (there @ _attacker(here, known, ridge) * wanted).mean(dim=0)
+        for (here, known), (there, wanted) in (halves, halves[::-1])
+    ]
+    return torch.stack(guessed).mean(dim=0)
+
+
+def _attacker(
+    features: Float[Tensor, "batch features"], beliefs: Float[Tensor, "batch groups"], ridge: float
+) -> Float[Tensor, "features groups"]:
+    """Solve the ridge regression of centred beliefs on centred features."""
+    covariance = features.T @ features / len(features)
     weight = ridge * covariance.diagonal().sum()
-    attacker = torch.linalg.solve(
-        covariance + weight * torch.eye(len(covariance)).to(covariance), across
-    )
-    explained = (across * attacker).sum(dim=0) / centred.square().mean(dim=0).clamp(min=1e-8)
-    return explained.mean()
+    penalised = covariance + weight * torch.eye(len(covariance)).to(covariance)
+    return torch.linalg.solve(penalised, features.T @ beliefs / len(features))
 
 
 def _features(

@@ -26,15 +26,14 @@ class SelfAttention(nn.Module):
         mask: Bool[Tensor, "batch length"],
     ) -> Float[Tensor, "batch length dim"]:
         """Mix each sequence; what stands at padding is undefined and to be masked by the reader."""
-        batch, length = index.shape
-        rows = functional.embedding(index, self.project(table))
-        query, key, value = rows.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        rows = functional.embedding(index, self.project(table)).unflatten(2, (3, self.heads, -1))
+        query, key, value = rows.permute(2, 0, 3, 1, 4)
         # A sequence of padding alone attends to its padding: finite, and masked when pooled.
         visible = mask | ~mask.any(dim=1, keepdim=True)
         mixed = functional.scaled_dot_product_attention(
             query, key, value, attn_mask=visible[:, None, None, :]
         )
-        return mixed.transpose(1, 2).reshape(batch, length, -1)
+        return mixed.transpose(1, 2).flatten(2)
 
 
 class AdditiveAttention(nn.Module):

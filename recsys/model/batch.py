@@ -42,7 +42,12 @@ class Batch(NamedTuple):
     """Class of each sensitive attribute; 0 where it is not known."""
     known: Bool[Tensor, "batch attributes"]
     """True where an attribute is known and may be used."""
-    beliefs: Float[Tensor, "batch groups"]
-    """How likely a reader is of each group, told or not; of width 0 where nothing is estimated."""
+    audience: Int[Tensor, "audience length"]
+    """Histories of readers drawn from all there are, as their vectors are published; they stand
+    for everybody where groups are balanced. May be none."""
+    audience_mask: Bool[Tensor, "audience length"]
+    """False for padding."""
+    beliefs: Float[Tensor, "audience groups"]
+    """How likely each of these is of each group, told or not; width 0 if nothing is estimated."""
     readers: Int[Tensor, " batch"]
     """Row of the reader, to tell readers of a batch apart."""

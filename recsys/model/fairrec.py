@@ -21,7 +21,7 @@ class ModelConfig(Config):
 
     dim: PositiveInt = 64
     """Length of news and reader vectors."""
-    user_encoder: Literal["recency", "nrms"] = "recency"
+    user_encoder: Literal["recency", "profile", "nrms"] = "recency"
     """How a history is read: see `recsys.model.user_encoder.ENCODERS`."""
     heads: PositiveInt = 4
     """Attention heads of the user encoders; divides ``dim``."""
@@ -50,6 +50,8 @@ class Interest(NamedTuple):
     news: Float[Tensor, "items dim"]
     bias_free: Float[Tensor, "batch dim"]
     bias_aware: Float[Tensor, "batch dim"]
+    audience: Float[Tensor, "audience dim"]
+    """Bias-free part of the batch's audience, as it would be published: without dropout."""
 
 
 class FairRec(nn.Module):
@@ -68,4 +70,5 @@ class FairRec(nn.Module):
             news=news,
             bias_free=self.bias_free(news, batch.history, batch.history_mask),
             bias_aware=self.bias_aware(news, batch.history, batch.history_mask),
+            audience=self.bias_free.published(news, batch.audience, batch.audience_mask),
         )

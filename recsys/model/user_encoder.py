@@ -4,6 +4,7 @@ Every encoder has the forward pass of :class:`UserEncoder`; whatever depends on 
 computed once a news, not once an occurrence.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -52,10 +53,9 @@ class RecencyEncoder(nn.Module):
         mask: Bool[Tensor, "batch length"],
     ) -> Float[Tensor, "batch dim"]:
         """Encode each history; what an empty one gives is undefined."""
-        batch, length = history.shape
         weights = self._weights(functional.embedding(history, self.content(news)), mask)
-        values = functional.embedding(history, self.value(news)).view(batch, length, self.heads, -1)
-        pooled = torch.einsum("blh,blhd->bhd", weights, values).reshape(batch, -1)
+        values = functional.embedding(history, self.value(news)).unflatten(2, (self.heads, -1))
+        pooled = torch.einsum("blh,blhd->bhd", weights, values).flatten(1)
         mixed = self.dropout(self.norm(self.join(pooled)))
         vectors: Tensor = mixed + self.think(mixed)
         return vectors
@@ -77,12 +77,49 @@ class RecencyEncoder(nn.Module):
         return torch.rand(mask.shape, device=mask.device) >= self.dropout.p
 
 
+class ProfileEncoder(nn.Module):
+    r"""The mean of what was clicked, whatever the order, turned and brought to one length.
+
+    .. math:: u = \sqrt{d}\, \frac{W \bar e}{\lVert W \bar e \rVert} + c, \qquad
+        \bar e = \tfrac1n \textstyle\sum_j e_j
+
+    A linear autoencoder of rank d, but for the length: how much somebody reads is no taste. The
+    shared c lets a news be liked by all.
+    """
+
+    def __init__(self, dim: int, *, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.turn = nn.Linear(dim, dim, bias=False)
+        self.shared = nn.Parameter(torch.zeros(dim))
+        self.dropout = nn.Dropout(dropout)
+        nn.init.eye_(self.turn.weight)
+
+    def forward(
+        self,
+        news: Float[Tensor, "items dim"],
+        history: Int[Tensor, "batch length"],
+        mask: Bool[Tensor, "batch length"],
+    ) -> Float[Tensor, "batch dim"]:
+        """Encode each history; what an empty one gives is undefined."""
+        # A row for padding behind the news: what is summed is never held one click at a time.
+        rows = torch.cat([news, torch.zeros_like(news[:1])])
+        index = history.masked_fill(~mask, len(news))
+        total = functional.embedding_bag(index, rows, mode="sum", padding_idx=len(news))
+        taste = functional.normalize(self.turn(total)) * math.sqrt(news.shape[1])
+        return self.dropout(taste) + self.shared
+
+
 def _nrms(dim: int, *, heads: int, hidden: int, dropout: float) -> nn.Module:
     return SequenceEncoder(dim, dim, heads=heads, hidden=hidden, dropout=dropout)
 
 
-ENCODERS: dict[str, Callable[..., nn.Module]] = {"recency": RecencyEncoder, "nrms": _nrms}
-"""recency: order matters. nrms: the paper's block, which sees a history as a set."""
+ENCODERS: dict[str, Callable[..., nn.Module]] = {
+    "recency": RecencyEncoder,
+    "profile": ProfileEncoder,
+    "nrms": _nrms,
+}
+"""recency: order matters. profile: a mean, for long histories without an order. nrms: the paper's
+block, which sees a history as a set."""
 
 
 class UserEncoder(nn.Module):
@@ -122,6 +159,21 @@ class UserEncoder(nn.Module):
         """
         vectors = self.encode(news, history, mask) @ self.turn.T + self.shift
         return vectors * mask.any(dim=1, keepdim=True)
+
+    def published(
+        self,
+        news: Float[Tensor, "items dim"],
+        history: Int[Tensor, "batch length"],
+        mask: Bool[Tensor, "batch length"],
+    ) -> Float[Tensor, "batch dim"]:
+        """Encode without dropout, as vectors are served, also in training and with gradients."""
+        training = self.training
+        self.eval()
+        try:
+            vectors: Tensor = self(news, history, mask)
+        finally:
+            self.train(training)
+        return vectors
 
     @torch.no_grad()
     def fold(self, turn: Float[Tensor, "dim dim"], shift: Float[Tensor, " dim"]) -> None:

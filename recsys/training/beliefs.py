@@ -6,11 +6,14 @@ may use, out of fold for these, and its beliefs about *all* readers are what tra
 the estimated attribute of FairGNN (Dai and Wang, 2021, arXiv:2009.01454), without its gradient.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 import pandas as pd
-import scipy.sparse
 from jaxtyping import Float
+from scipy.sparse import csr_array, hstack
 from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -22,6 +25,10 @@ from recsys.training.attributes import ReaderAttributes
 
 FOLDS, COMPONENTS, KERNEL_READERS = 5, 48, 4000
 """Readers beyond `KERNEL_READERS` are drawn from for the kernel estimator: it is quadratic."""
+
+
+Views: TypeAlias = tuple[csr_array, np.ndarray]
+"""Readers twice: by all their clicks, and by the principal directions of these."""
 
 
 def beliefs(
@@ -46,45 +53,42 @@ def beliefs(
         `FOLDS` known readers of some value is left out.
     """
     remembered = np.flatnonzero(log.clicks.slate < 0)
-    features = _features(log, topics, np.concatenate([remembered, train]), seed)
+    features = _features(log, topics, np.concatenate([remembered, train]))
+    size = min(COMPONENTS, min(features.shape) - 1)
+    dense = TruncatedSVD(size, random_state=seed).fit_transform(features)
     columns = []
     for index in range(len(attributes.names)):
         labels, known = attributes.labels[:, index], attributes.known[:, index]
         if known.any() and np.bincount(labels[known]).min() >= FOLDS:
-            columns.append(_believe(features, labels, known, seed))
-    nothing = np.zeros((len(features), 0))
+            columns.append(_believe((features, dense), labels, known, seed))
+    nothing = np.zeros((features.shape[0], 0))
     return np.concatenate([nothing, *columns], axis=1).astype(np.float32)
 
 
-def _features(
-    log: ReadingLog, topics: np.ndarray, train: np.ndarray, seed: int
-) -> Float[np.ndarray, "readers features"]:
-    """Describe readers by principal directions of their clicks and by shares of topics."""
-    readers, num_readers = log.reader_of_click[train], len(log.user_ids)
-    clicked = scipy.sparse.csr_matrix(
-        (np.ones(len(train)), (readers, log.clicks.news[train])),
-        shape=(num_readers, len(log.news_ids)),
-    )
-    shares = scipy.sparse.csr_matrix(
-        (np.ones(len(train)), (readers, topics[log.clicks.news[train]])),
-        shape=(num_readers, topics.max() + 1),
-    )
-    size = min(COMPONENTS, min(clicked.shape) - 1)
-    projected = TruncatedSVD(size, random_state=seed).fit_transform(normalize(clicked))
-    amount = np.log1p(np.bincount(readers, minlength=num_readers))[:, None]
-    return np.hstack([projected, normalize(shares, norm="l1").toarray(), amount])
+def _features(log: ReadingLog, topics: np.ndarray, train: np.ndarray) -> csr_array:
+    """Describe readers by their clicks, rare news counting more, and by their shares of topics.
+
+    Salton and Buckley, 1988, doi:10.1016/0306-4573(88)90021-0; each block has length 1.
+    """
+    readers, news = log.reader_of_click[train], log.clicks.news[train]
+    shape = (len(log.user_ids), len(log.news_ids))
+    clicked = csr_array((np.ones(len(train)), (readers, news)), shape=shape)
+    shape = (len(log.user_ids), topics.max() + 1)
+    shares = csr_array((np.ones(len(train)), (readers, topics[news])), shape=shape)
+    rare = TfidfTransformer(sublinear_tf=True).fit_transform(clicked)
+    return csr_array(hstack([rare, normalize(shares)]))
 
 
 def _believe(
-    features: np.ndarray, labels: np.ndarray, known: np.ndarray, seed: int
+    views: Views, labels: np.ndarray, known: np.ndarray, seed: int
 ) -> Float[np.ndarray, "readers values"]:
     """Calibrate a linear and a kernel estimator; known readers are judged out of fold."""
     at = np.flatnonzero(known)
     values = labels[at].max() + 1
-    scores = np.zeros((len(features), 2 * values))
+    scores = np.zeros((len(labels), 2 * values))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for fit, judge in folds.split(features[at], labels[at]):
-        guess = _scores(features, at[fit], labels, seed)
+    for fit, judge in folds.split(at, labels[at]):
+        guess = _scores(views, at[fit], labels, seed)
         scores[at[judge]] = guess[at[judge]]
         scores[~known] += guess[~known] / FOLDS
     calibrated = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
@@ -93,13 +97,15 @@ def _believe(
 
 
 def _scores(
-    features: np.ndarray, fit: np.ndarray, labels: np.ndarray, seed: int
+    views: Views, fit: np.ndarray, labels: np.ndarray, seed: int
 ) -> Float[np.ndarray, "readers scores"]:
-    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-    kernel = make_pipeline(StandardScaler(), SVC(decision_function_shape="ovr"))
+    """Fit a linear estimator to all that is known, a kernel one to its principal directions."""
+    sparse, dense = views
     some = pd.Series(fit).sample(min(len(fit), KERNEL_READERS), random_state=seed).to_numpy()
-    parts = [linear.fit(features[fit], labels[fit]), kernel.fit(features[some], labels[some])]
-    return np.hstack([_columns(part.decision_function(features)) for part in parts])
+    linear = LogisticRegression(max_iter=500).fit(sparse[fit], labels[fit])
+    kernel = make_pipeline(StandardScaler(), SVC()).fit(dense[some], labels[some])
+    guesses = linear.decision_function(sparse), kernel.decision_function(dense)
+    return np.hstack([_columns(guess) for guess in guesses])
 
 
 def _columns(scores: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from recsys.data.dataset import Dataset
 from recsys.data.reading_log import ReadingLog, read
-from recsys.data.splits import Split, SplitConfig, split
+from recsys.data.splits import Split, SplitConfig, arrange, split
 from recsys.model.news_encoder import NewsEncoderConfig
 from recsys.training.attributes import ReaderAttributes, protected, reader_attributes
 from recsys.training.beliefs import beliefs
@@ -59,7 +59,8 @@ def assemble(
     Raises:
         DataError: The log has no click, or too few to split.
     """
-    log = read(dataset)
+    log = read(dataset, all_clicked=split_config.positives == "impressions")
+    log = arrange(log, split_config, seed=seed)
     parts = split(log, split_config)
     news, tokenizer = describe(dataset, log, _learnable(log, parts), news_config)
     draw = np.random.default_rng(seed).random(len(log.user_ids))

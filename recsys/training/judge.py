@@ -10,10 +10,10 @@ from torch import Tensor
 from recsys.data.reading_log import ReadingLog
 from recsys.data.splits import Questions
 from recsys.evaluation.ranking import ndcg, ndcg_at_rank, rank_of
-from recsys.model.fairrec import FairRec
+from recsys.model.fairrec import FairRec, ModelConfig
 from recsys.model.user_encoder import UserEncoder
 from recsys.training.corpus import Corpus
-from recsys.training.loader import histories
+from recsys.training.loader import histories, training_ends
 
 SCORES_AT_ONCE = 4_000_000
 """Bounds memory: scores held at a time."""
@@ -50,14 +50,25 @@ def encode_readers(
     return torch.cat(parts).float().numpy()
 
 
-def training_ends(
-    corpus: Corpus,
-) -> tuple[Int[np.ndarray, " readers"], Int[np.ndarray, " readers"]]:
-    """List the readers with clicks to learn from, and where the last of these lies."""
-    train = corpus.split.train
-    readers = corpus.log.reader_of_click[train]
-    last = np.flatnonzero(np.append(readers[1:] != readers[:-1], True))
-    return readers[last], train[last] + 1
+def encode_everybody(
+    model: FairRec, corpus: Corpus, config: ModelConfig
+) -> tuple[Int[np.ndarray, " readers"], Float[np.ndarray, "readers dim"]]:
+    """Encode the bias-free part of all readers with clicks to learn from, after the last of these.
+
+    Returns:
+        Rows of the readers, and their vectors as they are served.
+    """
+    readers, ends = training_ends(corpus)
+    news = encode_news(model, corpus, model.news_encoder.unknown.device)
+    vectors = encode_readers(
+        model.bias_free,
+        news,
+        corpus.log,
+        readers=readers,
+        ends=ends,
+        max_history=config.max_history,
+    )
+    return readers, vectors
 
 
 def answer(
@@ -68,13 +79,13 @@ def answer(
 ) -> Float[np.ndarray, " events"]:
     """NDCG@10 of each held-out event, ranked by dot product.
 
-    Where a slate is asked about, its impressions are ranked; where a target is, it is looked for
+    Where a slate is asked about, its impressions are ranked; where clicks are, they are looked for
     in the whole catalogue without what the reader had clicked before.
     """
     results = []
-    width = len(news) if questions.target[0] >= 0 else 1000
+    width = 1000 if questions.ranks_slates else len(news)
     for part in _chunks(len(questions.reader), width):
-        if questions.target[0] >= 0:
+        if not questions.ranks_slates:
             results.append(_find(log, questions, part, readers[part] @ news.T))
         else:
             rows, shown, mask = _slates(log, questions.slate[part])
@@ -91,7 +102,7 @@ def answer_by_popularity(
     Whole catalogue: clicks of the training part. Slates: all clicks before the slate, as a live
     counter would have them, so that news younger than the training part count too.
     """
-    if questions.target[0] >= 0:
+    if not questions.ranks_slates:
         clicks = np.bincount(log.clicks.news[train], minlength=len(log.news_ids)).astype(float)
         ones = np.ones((len(questions.reader), 1))
         return answer(log, questions, ones, clicks[:, None])
@@ -115,13 +126,28 @@ def _find(
     part: np.ndarray,
     scores: Float[np.ndarray, "events news"],
 ) -> Float[np.ndarray, " events"]:
-    start, end = log.clicks.offsets[questions.reader[part]], questions.end[part]
-    event = np.repeat(np.arange(len(part)), end - start)
-    within = np.arange(len(event)) - np.repeat(np.cumsum(end - start) - (end - start), end - start)
+    clicks, end = log.clicks, questions.end[part]
     allowed = np.ones(scores.shape, dtype=bool)
-    allowed[event, log.clicks.news[np.repeat(start, end - start) + within]] = False
-    rank, ties = rank_of(scores, questions.target[part], allowed)
-    return ndcg_at_rank(rank, 10, ties=ties)
+    allowed[_spans(clicks.news, clicks.offsets[questions.reader[part]], end)] = False
+    event, wanted = np.unique(_spans(clicks.news, end, questions.until[part]), axis=1)
+    allowed[event, wanted] = True  # clicked once more
+    gains = np.empty(len(event))
+    for pairs in _chunks(len(event), scores.shape[1]):
+        rank, ties = rank_of(scores[event[pairs]], wanted[pairs], allowed[event[pairs]])
+        gains[pairs] = ndcg_at_rank(rank, 10, ties=ties)
+    ideal = np.cumsum(ndcg_at_rank(np.arange(1, 11)))  # of so many wanted news, the first ten
+    found = np.bincount(event, gains, minlength=len(part))
+    return found / ideal[np.minimum(np.bincount(event, minlength=len(part)), 10) - 1]
+
+
+def _spans(
+    news: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> tuple[Int[np.ndarray, " clicks"], Int[np.ndarray, " clicks"]]:
+    """List the events and the news of ``news[start:end]`` of each event."""
+    size = end - start
+    event = np.repeat(np.arange(len(start)), size)
+    within = np.arange(len(event)) - np.repeat(np.cumsum(size) - size, size)
+    return event, news[np.repeat(start, size) + within]
 
 
 def _slates(log: ReadingLog, slates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,14 +1,16 @@
-"""Where tables become tensors: one sample a click, each distinct news of a batch once."""
+"""Where tables become tensors: one sample a click or a reader, each distinct news once."""
 
 from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from recsys.config import Config
 from recsys.data.reading_log import ReadingLog
+from recsys.errors import ConfigError
 from recsys.model.batch import Batch
 from recsys.training.corpus import Corpus
 from recsys.training.events import Events, events
@@ -17,8 +19,14 @@ from recsys.training.events import Events, events
 class LoaderConfig(Config):
     """What a click is compared with, and how many are learned from at once."""
 
+    sample: Literal["clicks", "readers"] = "clicks"
+    """clicks: find each click, given those before it. readers: find a random half of a reader's
+    clicks, given the others; for tastes without an order."""
     batch_size: PositiveInt = 256
-    """Clicks a step."""
+    """Samples a step."""
+    audience: NonNegativeInt = 512
+    """Readers a step, drawn from all, over whom groups are balanced; none where nothing is
+    believed of them."""
     slate_negatives: NonNegativeInt = 4
     """News of the same slate that were not clicked, drawn for each click."""
     catalogue_negatives: NonNegativeInt = 0
@@ -26,6 +34,18 @@ class LoaderConfig(Config):
     all of them."""
     id_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of news of a batch whose id is hidden, so that a news without one is understood."""
+
+
+class Samples(NamedTuple):
+    """Whose interest is learned, from which news, by finding which others."""
+
+    readers: Int[np.ndarray, " batch"]
+    history: Int[np.ndarray, "batch length"]
+    history_mask: Bool[np.ndarray, "batch length"]
+    candidates: Int[np.ndarray, "batch slate"]
+    candidate_mask: Bool[np.ndarray, "batch slate"]
+    clicks: Float[np.ndarray, "batch slate"]
+    weights: Float[np.ndarray, "batch slate"]
 
 
 class Loader:
@@ -40,12 +60,20 @@ class Loader:
         self._missed = np.flatnonzero(~corpus.log.shown.clicked)
         self._missed_offsets = np.searchsorted(self._missed, corpus.log.shown.offsets)
         self._learnable = np.flatnonzero(corpus.news.features.ids.numpy() > 0)
+        self._learners, ends = training_ends(corpus)
+        self._end = np.zeros(len(corpus.log.user_ids), dtype=np.int64)
+        self._end[self._learners] = ends
+        by_click = config.sample == "clicks"
+        self._draw = self._by_click if by_click else self._by_reader
+        self._units = corpus.split.train if by_click else self._learners
+        if corpus.imputed and not by_click:
+            raise ConfigError("counterfactual.estimator: dr needs loader.sample = clicks")
 
     @property
     def per_epoch(self) -> int:
-        """Samples of an epoch: its clicks, and what is imputed beside them."""
+        """Samples of an epoch, with what is imputed beside clicks."""
         imputed = self._corpus.imputed
-        return len(self._corpus.split.train) + (imputed.per_epoch if imputed else 0)
+        return len(self._units) + (imputed.per_epoch if imputed else 0)
 
     def __len__(self) -> int:
         """Count the steps of an epoch."""
@@ -54,48 +82,97 @@ class Loader:
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """Yield an epoch's batches from ``first_step`` on."""
         rng = np.random.default_rng([self._seed, number])
-        order = rng.permutation(self._samples(rng))
+        order = rng.permutation(self._epoch_units(rng))
         for step in range(first_step, len(self)):
             chunk = order[step * self._config.batch_size : (step + 1) * self._config.batch_size]
             yield self._batch(chunk, np.random.default_rng([self._seed, number, step]))
 
-    def _samples(self, rng: np.random.Generator) -> np.ndarray:
-        """List an epoch's events: every training click, and a draw of what is imputed."""
-        train, imputed = self._corpus.split.train, self._corpus.imputed
+    def _epoch_units(self, rng: np.random.Generator) -> np.ndarray:
+        """List an epoch's units, with a draw of what is imputed."""
+        imputed = self._corpus.imputed
         if imputed is None:
-            return train
-        return np.concatenate([train, len(self._corpus.log.clicks.news) + imputed.draw(rng)])
+            return self._units
+        return np.concatenate([self._units, len(self._corpus.log.clicks.news) + imputed.draw(rng)])
 
-    def _batch(self, samples: np.ndarray, rng: np.random.Generator) -> Batch:
-        log, chosen = self._corpus.log, Events(*(column[samples] for column in self._events))
-        readers = chosen.reader
-        history, history_mask = histories(log, readers, chosen.history_end, self._max_history)
-        missed, missed_mask = self._draw_missed(chosen.slate, rng)
-        missed_mask = missed_mask & (missed != chosen.news[:, None])  # an imputed one is among them
-        candidates = np.column_stack([chosen.news, missed])
-        rows, history, candidates, negatives = together(
-            history, candidates, self._draw_catalogue(rng)
+    def _batch(self, units: np.ndarray, rng: np.random.Generator) -> Batch:
+        corpus, samples = self._corpus, self._draw(units, rng)
+        negatives, listeners = self._draw_catalogue(rng), self._draw_audience(rng)
+        audience, audience_mask = histories(
+            corpus.log, listeners, self._end[listeners], self._max_history
         )
-        features = self._corpus.news.take(torch.from_numpy(rows))
+        rows, history, candidates, negatives, audience = together(
+            samples.history, samples.candidates, negatives, audience
+        )
+        features = corpus.news.take(torch.from_numpy(rows))
         hidden = torch.from_numpy(rng.random(len(rows)) < self._config.id_dropout)
-        first = np.zeros(candidates.shape, dtype=np.float32)
-        first[:, 0] = 1
+        readers = samples.readers
         return Batch(
             news=features._replace(ids=features.ids.masked_fill(hidden, 0)),
             history=torch.from_numpy(history),
-            history_mask=torch.from_numpy(history_mask),
+            history_mask=torch.from_numpy(samples.history_mask),
             candidates=torch.from_numpy(candidates),
-            candidate_mask=torch.from_numpy(
-                np.column_stack([np.ones(len(samples), dtype=bool), missed_mask])
-            ),
-            clicks=torch.from_numpy(first),
-            weights=torch.from_numpy(first * chosen.weight[:, None]),
+            candidate_mask=torch.from_numpy(samples.candidate_mask),
+            clicks=torch.from_numpy(samples.clicks),
+            weights=torch.from_numpy(samples.weights),
             negatives=torch.from_numpy(negatives),
-            attributes=torch.from_numpy(self._corpus.attributes.labels[readers]),
-            known=torch.from_numpy(self._corpus.attributes.known[readers]),
-            beliefs=torch.from_numpy(self._corpus.beliefs[readers]),
+            attributes=torch.from_numpy(corpus.attributes.labels[readers]),
+            known=torch.from_numpy(corpus.attributes.known[readers]),
+            audience=torch.from_numpy(audience),
+            audience_mask=torch.from_numpy(audience_mask),
+            beliefs=torch.from_numpy(corpus.beliefs[listeners]),
             readers=torch.from_numpy(readers),
         )
+
+    def _by_click(self, units: np.ndarray, rng: np.random.Generator) -> Samples:
+        """Find each click, or imputed news, among its slate's, given the clicks before it."""
+        log, chosen = self._corpus.log, Events(*(column[units] for column in self._events))
+        history, history_mask = histories(log, chosen.reader, chosen.history_end, self._max_history)
+        missed, missed_mask = self._draw_missed(chosen.slate, rng)
+        missed_mask = missed_mask & (missed != chosen.news[:, None])  # an imputed one is among them
+        candidates = np.column_stack([chosen.news, missed])
+        first = np.zeros(candidates.shape, dtype=np.float32)
+        first[:, 0] = 1
+        return Samples(
+            readers=chosen.reader,
+            history=history,
+            history_mask=history_mask,
+            candidates=candidates,
+            candidate_mask=np.column_stack([np.ones(len(units), dtype=bool), missed_mask]),
+            clicks=first,
+            weights=first * chosen.weight[:, None],
+        )
+
+    def _by_reader(self, readers: np.ndarray, rng: np.random.Generator) -> Samples:
+        """Find a random half of each reader's clicks, or more of very many, given the others.
+
+        A click weighs the same whosever it is: weights are scaled to one click a reader.
+        """
+        log = self._corpus.log
+        start = log.clicks.offsets[readers][:, None]
+        size = self._end[readers][:, None] - start
+        at = start + np.minimum(np.arange(size.max()), size - 1)
+        real = np.arange(size.max()) < size
+        shown = rng.random(at.shape) < np.minimum(0.5, self._max_history / size)
+        history, history_mask = pack(at, real & shown)
+        found, found_mask = pack(at, real & ~shown)
+        clicks = found_mask.astype(np.float32)
+        weights = clicks * log.shown.weights[log.clicks.impression[found]]
+        return Samples(
+            readers=readers,
+            history=log.clicks.news[history],
+            history_mask=history_mask,
+            candidates=log.clicks.news[found],
+            candidate_mask=found_mask,
+            clicks=clicks,
+            weights=weights * np.float32(len(readers) / clicks.sum()),
+        )
+
+    def _draw_audience(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw readers whose vectors stand for everybody's; none if nothing is believed of them."""
+        wanted = min(self._config.audience, len(self._learners))
+        if not self._corpus.beliefs.shape[1]:
+            wanted = 0
+        return rng.choice(self._learners, wanted, replace=False)
 
     def _draw_missed(
         self, slates: np.ndarray, rng: np.random.Generator
@@ -126,6 +203,28 @@ def histories(
     at = ends[:, None] - width + np.arange(width)
     mask = at >= (ends - size)[:, None]
     return log.clicks.news[np.where(mask, at, 0)], mask
+
+
+def pack(
+    values: Int[np.ndarray, "rows length"], wanted: Bool[np.ndarray, "rows length"]
+) -> tuple[Int[np.ndarray, "rows width"], Bool[np.ndarray, "rows width"]]:
+    """Move each row's wanted values to its front, in their order; mask what stands behind.
+
+    The width is that of the longest row there is, at least 1; padding repeats a row's own values.
+    """
+    width = max(1, int(wanted.sum(axis=1).max(initial=1)))
+    order = np.argsort(~wanted, axis=1, kind="stable")[:, :width]
+    return np.take_along_axis(values, order, 1), np.take_along_axis(wanted, order, 1)
+
+
+def training_ends(
+    corpus: Corpus,
+) -> tuple[Int[np.ndarray, " readers"], Int[np.ndarray, " readers"]]:
+    """List the readers with clicks to learn from, and where the last of these lies."""
+    train = corpus.split.train
+    readers = corpus.log.reader_of_click[train]
+    last = np.flatnonzero(np.append(readers[1:] != readers[:-1], True))
+    return readers[last], train[last] + 1
 
 
 def together(*parts: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -1,6 +1,7 @@
 """The training loop: one fused step after another, the best epoch kept, always resumable."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -15,17 +16,20 @@ from recsys.data.splits import Questions
 from recsys.errors import CheckpointError, RecsysError
 from recsys.model.batch import Batch, NewsFeatures
 from recsys.model.fairrec import FairRec, Interest
-from recsys.training import checkpoint, judge
+from recsys.training import checkpoint, judge, sentinel
 from recsys.training.corpus import Corpus
 from recsys.training.counterfactual import choosing_weights
 from recsys.training.loader import Loader
 from recsys.training.objective import Objective
 from recsys.training.settings import TrainConfig
 from recsys.training.sharding import plain, restore, restore_optimizer, shard
+from recsys.training.warm_start import warm_start
 
 logger = logging.getLogger(__name__)
 
 GRADIENT_NORM = 5.0
+SLACK = 0.01
+"""By how much validation attackers may find more than is allowed: they are estimates."""
 
 
 class Interrupted(Exception):
@@ -50,12 +54,13 @@ class Progress:
 
     epoch: int = 0
     step: int = 0
-    best: float = -1.0
+    best: tuple[float, float] = (-math.inf, -math.inf)
+    """Of the best epoch, as `Trainer.merit` orders them."""
     best_epoch: int = -1
     loss_sum: float = 0.0
     """Of the steps of this epoch."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """For each finished epoch its mean loss and validation nDCG@10."""
+    """For each finished epoch its mean loss, validation nDCG@10 and what attackers find."""
 
 
 Watch = Callable[[Progress, int, float], bool]
@@ -82,7 +87,14 @@ class Trainer:
         came_from = config.provenance and config.provenance.propensity
         self._propensity = came_from.sha256 if came_from else ""
         model = FairRec(config.model, corpus.news.sizes)
-        objective = Objective(config.model.dim, corpus.attributes.num_classes, config.fairness)
+        if config.optimizer.warm_start:
+            warm_start(model, corpus)
+        objective = Objective(
+            config.model.dim,
+            corpus.attributes.num_classes,
+            config.fairness,
+            groups=corpus.beliefs.shape[1],
+        )
         rates = config.optimizer
         self._placed = shard(model, learning_rate=rates.table_learning_rate, device=device)
         self.model: Any = getattr(self._placed, "module", self._placed)
@@ -135,7 +147,7 @@ class Trainer:
             "best epoch %d of %d: validation nDCG@10 %.4f (patience %d)",
             self.progress.best_epoch + 1,
             self.progress.epoch,
-            self.progress.best,
+            self.progress.history[self.progress.best_epoch]["ndcg@10"],
             rates.patience,
         )
 
@@ -205,18 +217,34 @@ class Trainer:
     def _finish_epoch(self, num_steps: int) -> None:
         """Validate, and keep the weights when they are the best so far."""
         done = self.progress
-        value = self._validate()
-        done.history.append({"loss": done.loss_sum / num_steps, "ndcg@10": value})
+        marks = {
+            "loss": done.loss_sum / num_steps,
+            "ndcg@10": self._validate(),
+            **self._attack(),
+        }
+        done.history.append(marks)
         done.loss_sum = 0.0
-        logger.info(
-            "epoch %d: loss %.4f, validation nDCG@10 %.4f",
-            done.epoch + 1,
-            done.history[-1]["loss"],
-            value,
-        )
-        if value > done.best:
-            done.best, done.best_epoch = value, done.epoch
+        told = ", ".join(f"{name} {value:.4f}" for name, value in marks.items())
+        logger.info("epoch %d: %s", done.epoch + 1, told)
+        if (merit := self._merit(marks)) > done.best:
+            done.best, done.best_epoch = merit, done.epoch
             checkpoint.save({"model": plain(self._placed.state_dict())}, self.best)
+
+    def _attack(self) -> dict[str, float]:
+        """Measure what validation attackers find, where there is something to keep from them."""
+        fairness, beliefs = self._config.fairness, self._corpus.beliefs
+        if not (fairness.decomposed and fairness.balance and beliefs.shape[1]):
+            return {}
+        readers, vectors = judge.encode_everybody(self.model, self._corpus, self._config.model)
+        return {
+            "leakage": sentinel.leakage(vectors, beliefs[readers], seed=self._config.seed),
+            "balance": float(self.objective.pressure.weight.mean()),
+        }
+
+    def _merit(self, marks: dict[str, float]) -> tuple[float, float]:
+        """Order epochs: those that give away too much by how much, all others by their ranking."""
+        excess = max(0.0, marks.get("leakage", 0.0) - self._config.fairness.leakage - SLACK)
+        return (-excess, marks["ndcg@10"])
 
     def _validate(self) -> float:
         """Mean validation nDCG@10, weighted as training is."""

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from recsys.config import Config
 from recsys.losses.adversarial import attribute_loss, confusion_loss
-from recsys.losses.dependence import kernel_ridge_loss
 from recsys.losses.orthogonality import cosine_loss, covariance_loss
 from recsys.losses.ranking import softmax_loss
 from recsys.model.attribute_heads import AttributeHeads
 from recsys.model.batch import Batch
 from recsys.model.fairrec import Interest
+from recsys.training.pressure import Pressure
 
 
 class FairnessConfig(Config):
@@ -34,10 +34,16 @@ class FairnessConfig(Config):
     adversarial: NonNegativeFloat = 0.0
     """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
     balance: NonNegativeFloat = 0.05
-    """Weight of what the best kernel ridge attacker reads off the bias-free part about the groups
-    that clicks give away: see `recsys.training.beliefs`."""
-    erase: bool = True
-    """Erase what is left linearly, in closed form, when training is over."""
+    """Weight, at first, of what the best kernel ridge attacker reads off the bias-free part about
+    the groups that clicks give away: see `recsys.training.beliefs`."""
+    leakage: float = Field(default=0.53, gt=0.5, le=1)
+    """AUC of that attacker to end at: the weight of balance grows while it finds more, and falls
+    while it finds less. Also what an epoch must hold to be chosen for its ranking."""
+    balance_rate: NonNegativeFloat = 0.01
+    """Largest relative change of the weight of balance in a step; 0 keeps it as it is."""
+    erase: bool = False
+    """Erase what is left linearly, in closed form, when training is over. Balance leaves little,
+    and what erasure takes besides costs ranking quality."""
     target: Literal["reverse", "confusion"] = "confusion"
     """reverse: minus the discriminator's loss, as in the paper; confusion: the uniform guess."""
     bias_free_ranking: NonNegativeFloat = 1.0
@@ -92,11 +98,24 @@ it prints none. default: what was found to leak least at the same ranking qualit
 class Objective(nn.Module):
     """The losses, with the heads that guess attributes."""
 
-    def __init__(self, dim: int, num_classes: list[int], config: FairnessConfig) -> None:
+    def __init__(
+        self, dim: int, num_classes: list[int], config: FairnessConfig, *, groups: int = 0
+    ) -> None:
+        """Set up.
+
+        Args:
+            dim: Length of a reader's vector.
+            num_classes: Values of each attribute.
+            config: Which losses, and how much of each.
+            groups: Columns of beliefs.
+        """
         super().__init__()
         self._config = config
         self.predictor = AttributeHeads(dim, num_classes)
         self.discriminator = AttributeHeads(dim, num_classes, hidden=config.discriminator)
+        self.pressure = Pressure(
+            groups, weight=config.balance, leakage=config.leakage, rate=config.balance_rate
+        )
 
     def ranking_loss(self, interest: Interest, batch: Batch) -> Tensor:
         """Rank with the bias-free part, with the sum of both, or with each in turn."""
@@ -132,8 +151,7 @@ class Objective(nn.Module):
             apart = covariance_loss(interest.bias_free, interest.bias_aware)
             losses["covariance"] = config.covariance * apart
         if config.balance and batch.beliefs.shape[1]:
-            found = kernel_ridge_loss(interest.bias_free, batch.beliefs)
-            losses["balance"] = progress * config.balance * found
+            losses["balance"] = self.pressure(interest.audience, batch.beliefs)
         if config.adversarial:
             losses["adversarial"] = progress * self._adversarial_loss(interest, batch)
         return losses
@@ -153,21 +171,30 @@ class Objective(nn.Module):
 def _rank(
     readers: Float[Tensor, "batch dim"], news: Float[Tensor, "items dim"], batch: Batch
 ) -> Float[Tensor, ""]:
-    """Softmax loss over each click's slate and the batch's draw from the catalogue."""
-    scores = torch.einsum("bd,bsd->bs", readers, news[batch.candidates])
-    negatives = len(batch.negatives)
-    if not negatives:
+    """Softmax loss over each sample's candidates and the batch's draw from the catalogue."""
+    if not len(batch.negatives):
+        scores = torch.einsum("bd,bsd->bs", readers, news[batch.candidates])
         return softmax_loss(scores, batch.clicks, batch.candidate_mask, batch.weights)
-    drawn = readers @ news[batch.negatives].T
-    # A drawn news that stands among the candidates already would be counted against itself.
-    twice = (batch.candidates[:, :, None] == batch.negatives).any(dim=1)
-    zeros = torch.zeros_like(drawn)
+    everything = readers @ news.T
+    zeros = torch.zeros(len(readers), len(batch.negatives)).to(everything)
     return softmax_loss(
-        torch.cat([scores, drawn], dim=1),
+        torch.cat([everything.gather(1, batch.candidates), everything[:, batch.negatives]], dim=1),
         torch.cat([batch.clicks, zeros], dim=1),
-        torch.cat([batch.candidate_mask, ~twice], dim=1),
+        torch.cat([batch.candidate_mask, ~_taken(batch, len(news))[:, batch.negatives]], dim=1),
         torch.cat([batch.weights, zeros], dim=1),
     )
+
+
+def _taken(batch: Batch, num_news: int) -> Bool[Tensor, "batch items"]:
+    """Mark what stands among a sample's candidates, or was clicked and is not offered again."""
+    taken = torch.zeros(len(batch.history), num_news + 1, dtype=torch.bool)
+    taken = taken.to(batch.history.device)
+    for rows, mask in (
+        (batch.candidates, batch.candidate_mask),
+        (batch.history, batch.history_mask),
+    ):
+        taken.scatter_(1, rows.masked_fill(~mask, num_news), True)
+    return taken[:, :num_news]
 
 
 def _over_attributes(loss: Any, logits: list[Tensor], batch: Batch) -> Tensor:

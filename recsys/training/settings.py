@@ -19,6 +19,8 @@ class OptimizerConfig(Config):
     """Of the dense networks (Adam)."""
     table_learning_rate: PositiveFloat = 0.02
     """Of the embedding tables (row-wise Adagrad)."""
+    warm_start: bool = True
+    """Start news ids, where they are a view, from the factors of a linear autoencoder."""
     discriminator_learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.0
     """Of the dense networks, decoupled."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.data.reading_log import Clicks, ReadingLog, Shown
-from recsys.data.splits import SplitConfig, split
+from recsys.data.splits import SplitConfig, arrange, split
 from recsys.errors import DataError
 
 
@@ -77,7 +77,7 @@ def test_last_clicks_are_asked_about_and_nothing_after_them_is_learned(rows):
     offsets = log.clicks.offsets
     assert (parts.test.end == offsets[parts.test.reader + 1] - 1).all()
     assert (parts.validation.end == parts.test.end - 1).all()
-    assert (log.clicks.news[parts.test.end] == parts.test.target).all()
+    assert (parts.test.until == parts.test.end + 1).all()
     held_out = np.concatenate([parts.test.end, parts.validation.end])
     assert not np.isin(held_out, parts.train).any()
     assert len(parts.train) + len(held_out) == len(log.clicks.news)
@@ -99,3 +99,38 @@ def test_readers_with_few_clicks_are_learned_from_and_not_asked():
 def test_a_log_too_small_to_split_says_so():
     with pytest.raises(DataError, match="too small to split"):
         split(log_of([(0, [True, False])]), SplitConfig())
+
+
+RANDOM = SplitConfig(protocol="random", test=0.3, validation=0.2, min_clicks=3)
+
+
+@given(slates, st.integers(0, 3))
+def test_a_random_share_of_each_reader_is_hidden_and_the_rest_keeps_its_order(rows, seed):
+    log = log_of(rows)
+    moved = arrange(log, RANDOM, seed=seed)
+    assert sorted(moved.clicks.news) == sorted(log.clicks.news)
+    assert (moved.reader_of_click == log.reader_of_click).all()
+    try:
+        parts = split(moved, RANDOM)
+    except DataError:
+        return
+    assert (parts.validation.until == parts.test.end).all()
+    assert (parts.test.until == moved.clicks.offsets[parts.test.reader + 1]).all()
+    sizes = np.diff(moved.clicks.offsets)[parts.test.reader]
+    assert (parts.test.until - parts.test.end == np.rint(0.3 * sizes)).all()
+    learned = np.split(parts.train, np.flatnonzero(np.diff(moved.reader_of_click[parts.train])) + 1)
+    assert all((np.diff(moved.clicks.impression[own]) > 0).all() for own in learned)
+    hidden = [np.arange(a, b) for a, b in zip(parts.validation.end, parts.test.until, strict=True)]
+    assert not np.isin(np.concatenate(hidden), parts.train).any()
+
+
+def test_another_seed_hides_other_clicks_and_the_same_the_same():
+    log = log_of([(0, [True] * 4)] * 12)
+    first, again, other = (arrange(log, RANDOM, seed=s).clicks.news for s in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_protocols_in_time_keep_the_order_of_clicks():
+    log = log_of([(0, [True, True]), (1, [True])] * 6)
+    assert arrange(log, SplitConfig(), seed=0) is log

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from recsys.losses.dependence import kernel_ridge_loss
+from recsys.losses.dependence import explained_by_others, kernel_ridge_loss
 
 READERS = 1000
 
@@ -20,7 +20,7 @@ def coin(seed):
 
 
 def loss(vectors, beliefs, seed=0):
-    return kernel_ridge_loss(vectors, beliefs, generator=draw(seed))
+    return kernel_ridge_loss(vectors, beliefs, generator=draw(seed)).mean()
 
 
 @pytest.fixture
@@ -70,3 +70,23 @@ def test_scale_and_shift_hide_nothing(vectors):
     torch.testing.assert_close(
         loss(shifted, group), loss(0.01 * shifted - 3, group), rtol=0.05, atol=1e-3
     )
+
+
+def test_each_group_is_charged_for_what_is_found_of_it(vectors):
+    found, hidden = coin(1), coin(2)
+    each = kernel_ridge_loss(vectors + found, torch.cat([found, hidden], dim=1), generator=draw(0))
+    assert each[0] > 3 * each[1]
+
+
+def test_what_others_explain_of_a_coin_is_nothing_in_the_mean(vectors):
+    found = torch.stack(
+        [explained_by_others(vectors, coin(seed), generator=draw(seed)) for seed in range(1, 31)]
+    )
+    assert abs(found.mean()) < 3 * found.std() / 30**0.5
+    assert (found < 0).any()
+
+
+def test_others_explain_a_group_that_the_vectors_tell(vectors):
+    group = coin(1)
+    found = explained_by_others(vectors + 3 * group, group, generator=draw(0))
+    assert found / group.var() == pytest.approx(1, abs=0.25)

@@ -1,0 +1,73 @@
+"""How hard the bias-free part is kept from giving readers away: as hard as it takes, no harder."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from scipy.stats import norm
+from torch import Tensor, nn
+
+from recsys.losses.dependence import explained_by_others, kernel_ridge_loss
+
+MEMORY = 0.95
+"""Share of a running mean that a step leaves in place."""
+LARGEST = 100.0
+"""Weight of balance that is never exceeded: beyond it nothing is learned but balance."""
+
+
+class Pressure(nn.Module):
+    """A penalty whose weight rises while an attacker finds more than allowed, and falls after.
+
+    It minimises the ranking loss under a bound on what is given away, by ascent on the bound's
+    multiplier (as in Cotter et al., 2019, arXiv:1809.04198), in steps that are relative: the right
+    weight differs by orders of magnitude between datasets. The loss is that of the best attacker on
+    the very readers it was fitted on; the bound is held on readers that the attacker did not see.
+    """
+
+    def __init__(self, groups: int, *, weight: float, leakage: float, rate: float) -> None:
+        """Start from a weight.
+
+        Args:
+            groups: Each has a weight of its own.
+            weight: Of the penalty, at first.
+            leakage: AUC of the attacker that is allowed, above 0.5.
+            rate: Largest relative change of the weight in a step.
+        """
+        super().__init__()
+        self._leakage, self._rate = leakage, rate
+        self.weight: Tensor
+        self.excess: Tensor
+        self.register_buffer("weight", torch.full((groups,), weight))
+        self.register_buffer("excess", torch.zeros(groups))
+
+    def forward(
+        self, vectors: Float[Tensor, "audience dim"], beliefs: Float[Tensor, "audience groups"]
+    ) -> Float[Tensor, ""]:
+        """Return the weighted penalty, and move the weights."""
+        self._adapt(vectors.detach(), beliefs)
+        return self.weight.clone() @ kernel_ridge_loss(vectors, beliefs)
+
+    @torch.no_grad()
+    def _adapt(self, vectors: Tensor, beliefs: Tensor) -> None:
+        """Compare the share of the labels' variance that is found with what is allowed."""
+        share = beliefs.mean(dim=0)
+        variance = (share * (1 - share)).clamp(min=1e-6)  # of a label, not of the belief in it
+        found = explained_by_others(vectors, beliefs) / variance
+        self.excess.lerp_(found / allowed(self._leakage, variance) - 1, 1 - MEMORY)
+        self.weight.mul_(torch.exp(self._rate * self.excess.clamp(-1, 1))).clamp_(max=LARGEST)
+
+
+def allowed(auc: float, variance: Float[Tensor, " groups"]) -> Float[Tensor, " groups"]:
+    r"""Share of a label's variance that an attacker of a given AUC explains.
+
+    .. math:: R^2 = \frac{d^2 v}{1 + d^2 v}, \qquad d = \sqrt 2\, \Phi^{-1}(\mathrm{AUC})
+
+    for normal scores of equal variance in both groups, d their distance and v = p (1 - p).
+
+    Args:
+        auc: Above 0.5.
+        variance: p (1 - p) for each group.
+    """
+    distance = math.sqrt(2) * float(norm.ppf(auc))
+    between = distance**2 * variance
+    return between / (1 + between)

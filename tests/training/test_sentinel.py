@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from recsys.training.sentinel import expected_auc, leakage
+
+READERS = 1500
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_vectors_that_tell_nothing_are_at_one_half(rng):
+    beliefs = rng.beta(2, 3, (READERS, 2))
+    assert leakage(rng.normal(size=(READERS, 6)), beliefs, seed=0) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_linear_and_a_non_linear_trace_are_both_found(rng):
+    vectors = rng.normal(size=(READERS, 4))
+    linear = 1 / (1 + np.exp(-3 * vectors[:, :1]))
+    product = 1 / (1 + np.exp(-6 * vectors[:, :1] * vectors[:, 1:2]))
+    assert leakage(vectors, linear, seed=0) > 0.8
+    assert leakage(vectors, product, seed=0) > 0.75
+
+
+def test_the_group_that_is_found_best_counts(rng):
+    vectors = rng.normal(size=(READERS, 4))
+    told = 1 / (1 + np.exp(-3 * vectors[:, :1]))
+    nothing = np.full((READERS, 1), 0.5)
+    both = leakage(vectors, np.hstack([nothing, told]), seed=0)
+    assert both == pytest.approx(leakage(vectors, told, seed=0))
+
+
+def test_the_expected_auc_is_the_mean_over_labels_drawn_from_beliefs(rng):
+    scores, beliefs = rng.normal(size=400), rng.random(400)
+    drawn = [roc_auc_score(rng.random(400) < beliefs, scores) for _ in range(400)]
+    assert expected_auc(scores, beliefs) == pytest.approx(np.mean(drawn), abs=0.005)
+
+
+def test_it_works_on_a_handful_of_readers(rng):
+    assert 0 <= leakage(rng.normal(size=(6, 3)), rng.random((6, 1)), seed=0) <= 1
