@@ -24,7 +24,6 @@ from recsys.ranker import bundle
 from recsys.training import export, truth
 from recsys.training.corpus import Corpus, assemble
 from recsys.training.counterfactual import CounterfactualConfig
-from recsys.training.erasure import erase
 from recsys.training.loop import Interrupted, Progress, Trainer
 from recsys.training.seen import Seen
 from recsys.training.settings import TrainConfig
@@ -145,8 +144,6 @@ def _train(
             raise KeyboardInterrupt(
                 f"stopped; the same command goes on from {trainer.latest}"
             ) from None
-    if config.fairness.erase:
-        erase(trainer.model, corpus, config.model)
     events = export.measure(trainer, corpus)
     result, aware = export.bundle(
         trainer, corpus, dataset, config, device=device, now=datetime.now(UTC)

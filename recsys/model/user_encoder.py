@@ -176,6 +176,12 @@ class UserEncoder(nn.Module):
         return vectors
 
     @torch.no_grad()
+    def unfold(self) -> None:
+        """Take away every map that was put behind what was learned."""
+        self.turn.copy_(torch.eye(len(self.shift)))
+        self.shift.zero_()
+
+    @torch.no_grad()
     def fold(self, turn: Float[Tensor, "dim dim"], shift: Float[Tensor, " dim"]) -> None:
         """Put an affine map, ``turn @ vector + shift``, behind what was learned."""
         self.shift.copy_(turn @ self.shift + shift)

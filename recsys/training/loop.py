@@ -19,6 +19,7 @@ from recsys.model.fairrec import FairRec, Interest
 from recsys.training import checkpoint, judge, sentinel
 from recsys.training.corpus import Corpus
 from recsys.training.counterfactual import choosing_weights
+from recsys.training.erasure import erase
 from recsys.training.loader import Loader
 from recsys.training.objective import Objective
 from recsys.training.settings import TrainConfig
@@ -215,8 +216,10 @@ class Trainer:
         optimizer.step()
 
     def _finish_epoch(self, num_steps: int) -> None:
-        """Validate, and keep the weights when they are the best so far."""
+        """Erase, validate, and keep the weights when they are the best so far."""
         done = self.progress
+        if self._config.fairness.erase:
+            erase(self.model, self._corpus, self._config.model)
         marks = {
             "loss": done.loss_sum / num_steps,
             "ndcg@10": self._validate(),
@@ -236,8 +239,10 @@ class Trainer:
         if not (fairness.decomposed and fairness.balance and beliefs.shape[1]):
             return {}
         readers, vectors = judge.encode_everybody(self.model, self._corpus, self._config.model)
+        found = sentinel.leakage(vectors, beliefs[readers], seed=self._config.seed)
+        self.objective.pressure.correct(found)
         return {
-            "leakage": sentinel.leakage(vectors, beliefs[readers], seed=self._config.seed),
+            "leakage": found,
             "balance": float(self.objective.pressure.weight.mean()),
         }
 

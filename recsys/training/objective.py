@@ -41,9 +41,9 @@ class FairnessConfig(Config):
     while it finds less. Also what an epoch must hold to be chosen for its ranking."""
     balance_rate: NonNegativeFloat = 0.01
     """Largest relative change of the weight of balance in a step; 0 keeps it as it is."""
-    erase: bool = False
-    """Erase what is left linearly, in closed form, when training is over. Balance leaves little,
-    and what erasure takes besides costs ranking quality."""
+    erase: bool = True
+    """Erase what vectors tell linearly, in closed form, after each epoch; what follows is learned
+    behind that erasure, so that what it takes is made up for elsewhere."""
     target: Literal["reverse", "confusion"] = "confusion"
     """reverse: minus the discriminator's loss, as in the paper; confusion: the uniform guess."""
     bias_free_ranking: NonNegativeFloat = 1.0
@@ -114,7 +114,7 @@ class Objective(nn.Module):
         self.predictor = AttributeHeads(dim, num_classes)
         self.discriminator = AttributeHeads(dim, num_classes, hidden=config.discriminator)
         self.pressure = Pressure(
-            groups, weight=config.balance, leakage=config.leakage, rate=config.balance_rate
+            dim, groups, weight=config.balance, leakage=config.leakage, rate=config.balance_rate
         )
 
     def ranking_loss(self, interest: Interest, batch: Batch) -> Tensor:

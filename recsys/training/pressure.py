@@ -7,10 +7,12 @@ from jaxtyping import Float
 from scipy.stats import norm
 from torch import Tensor, nn
 
-from recsys.losses.dependence import explained_by_others, kernel_ridge_loss
+from recsys.losses.dependence import KernelRidgeAttacker
 
 MEMORY = 0.95
 """Share of a running mean that a step leaves in place."""
+CORRECTION, STRICTEST = 40.0, 32.0
+"""How fast, and how far, the bound follows what stronger attackers find."""
 LARGEST = 100.0
 """Weight of balance that is never exceeded: beyond it nothing is learned but balance."""
 
@@ -24,10 +26,13 @@ class Pressure(nn.Module):
     the very readers it was fitted on; the bound is held on readers that the attacker did not see.
     """
 
-    def __init__(self, groups: int, *, weight: float, leakage: float, rate: float) -> None:
+    def __init__(
+        self, dim: int, groups: int, *, weight: float, leakage: float, rate: float
+    ) -> None:
         """Start from a weight.
 
         Args:
+            dim: Length of a reader's vector.
             groups: Each has a weight of its own.
             weight: Of the penalty, at first.
             leakage: AUC of the attacker that is allowed, above 0.5.
@@ -35,26 +40,41 @@ class Pressure(nn.Module):
         """
         super().__init__()
         self._leakage, self._rate = leakage, rate
+        self.attacker = KernelRidgeAttacker(dim, groups)
         self.weight: Tensor
         self.excess: Tensor
+        self.strictness: Tensor
         self.register_buffer("weight", torch.full((groups,), weight))
         self.register_buffer("excess", torch.zeros(groups))
+        self.register_buffer("strictness", torch.ones(()))
 
     def forward(
         self, vectors: Float[Tensor, "audience dim"], beliefs: Float[Tensor, "audience groups"]
     ) -> Float[Tensor, ""]:
         """Return the weighted penalty, and move the weights."""
-        self._adapt(vectors.detach(), beliefs)
-        return self.weight.clone() @ kernel_ridge_loss(vectors, beliefs)
+        explained, found = self.attacker(vectors, beliefs)
+        self._adapt(found, beliefs)
+        return self.weight.clone() @ explained
 
     @torch.no_grad()
-    def _adapt(self, vectors: Tensor, beliefs: Tensor) -> None:
+    def _adapt(self, found: Tensor, beliefs: Tensor) -> None:
         """Compare the share of the labels' variance that is found with what is allowed."""
         share = beliefs.mean(dim=0)
         variance = (share * (1 - share)).clamp(min=1e-6)  # of a label, not of the belief in it
-        found = explained_by_others(vectors, beliefs) / variance
-        self.excess.lerp_(found / allowed(self._leakage, variance) - 1, 1 - MEMORY)
+        bound = allowed(self._leakage, variance) / self.strictness
+        self.excess.lerp_(found / variance / bound - 1, 1 - MEMORY)
         self.weight.mul_(torch.exp(self._rate * self.excess.clamp(-1, 1))).clamp_(max=LARGEST)
+
+    @torch.no_grad()
+    def correct(self, leakage: float) -> None:
+        """Hold a stricter or a laxer bound, by what stronger attackers found on all readers.
+
+        Args:
+            leakage: Their AUC; 0.01 above the allowed makes the bound stricter by a half.
+        """
+        factor = math.exp(CORRECTION * (leakage - self._leakage))
+        self.strictness.mul_(min(max(factor, 0.5), 2.0)).clamp_(1.0, STRICTEST)
+        self.attacker.forget()
 
 
 def allowed(auc: float, variance: Float[Tensor, " groups"]) -> Float[Tensor, " groups"]:

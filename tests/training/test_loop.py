@@ -38,10 +38,21 @@ def finished(corpus, tiny_config, tmp_path_factory, group, cpu):
     return trainer
 
 
-def test_training_learns_the_topic_of_each_reader(finished, corpus):
+def test_training_learns_the_topic_of_each_reader(corpus, tiny_config, tmp_path, cpu):
+    off = tiny_config.model_copy(update={"fairness": FairnessConfig.model_validate("off")})
+    unconstrained = trainer_of(corpus, off, tmp_path, cpu)
+    unconstrained.run(never)
     popular = judge.answer_by_popularity(corpus.log, corpus.split.test, corpus.split.train)
-    ours = finished.ask(corpus.split.test)
+    ours = unconstrained.ask(corpus.split.test)
     assert np.nanmean(ours) > 0.99 > np.nanmean(popular) + 0.1
+
+
+def test_what_is_kept_tells_nothing_linear_of_what_clicks_give_away(finished, corpus, tiny_config):
+    readers, vectors = judge.encode_everybody(finished.model, corpus, tiny_config.model)
+    centred = vectors - vectors.mean(axis=0)
+    beliefs = corpus.beliefs[readers] - corpus.beliefs[readers].mean(axis=0)
+    assert beliefs.std() > 0.1
+    np.testing.assert_allclose(centred.T @ beliefs / len(readers), 0, atol=1e-3)
 
 
 def test_the_same_seed_gives_the_same_weights(finished, corpus, tiny_config, tmp_path, cpu):
