@@ -21,10 +21,11 @@ from rich.table import Table
 
 from pipelines.audit import audit
 from pipelines.auditing.settings import AuditConfig
+from pipelines.configurations import default_config
 from pipelines.console import err, out
 from pipelines.publish import publish
 from pipelines.simulate import simulate
-from pipelines.train import default_config, train
+from pipelines.train import train
 from recsys import config as settings
 from recsys.client import Filter, RankerClient, Ranking
 from recsys.data.dataset import Dataset

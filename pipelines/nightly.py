@@ -14,12 +14,13 @@ from rich.table import Table
 from pipelines import propensity
 from pipelines.audit import audit
 from pipelines.auditing.settings import AuditConfig
+from pipelines.configurations import default_config
 from pipelines.console import emit, err, out
 from pipelines.ingest import SOURCES, ingest
 from pipelines.propensity import METHODS, PropensityConfig
 from pipelines.publish import DEFAULT_STORE, gate, publish
 from pipelines.simulate import simulate
-from pipelines.train import default_config, train
+from pipelines.train import train
 from recsys import config as settings
 from recsys.config import Config
 from recsys.data.dataset import Dataset

@@ -15,6 +15,7 @@ import torch
 import typer
 from rich.table import Table
 
+from pipelines.configurations import along, default_config
 from pipelines.console import emit, err, out, progress
 from pipelines.provenance import of_run
 from recsys import config as settings
@@ -28,8 +29,6 @@ from recsys.training.loop import Interrupted, Progress, Trainer
 from recsys.training.seen import Seen
 from recsys.training.settings import TrainConfig
 from recsys.training.sharding import process_group
-
-CONFIGS = Path(__file__).parent / "configs"
 
 
 def main(
@@ -45,7 +44,11 @@ def main(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file; by default the one for the dataset's source.")
+        Path | None,
+        typer.Option(
+            help="TOML file, or the name of one that comes along: movielens, movielens-random, "
+            "simulation. By default the one for the dataset's source."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -69,7 +72,8 @@ def main(
     recsys train data/demo runs/weighed --propensity looks --set counterfactual.estimator=snips
     """
     source = Dataset.open(dataset)
-    wanted = settings.load(TrainConfig, config or default_config(source), set_ or [])
+    file = along(config) if config else default_config(source)
+    wanted = settings.load(TrainConfig, file, set_ or [])
     if force:
         shutil.rmtree(run, ignore_errors=True)
     metrics = train(source, run, wanted, propensity=propensity)
@@ -77,12 +81,6 @@ def main(
         emit(metrics)
     else:
         _show(metrics, run)
-
-
-def default_config(dataset: Dataset) -> Path | None:
-    """Find the settings that suit a dataset's source; None for those of the library."""
-    path = CONFIGS / f"{dataset.info.source.split('-')[0]}.toml"
-    return path if path.exists() else None
 
 
 def train(

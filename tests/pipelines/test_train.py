@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
-from pipelines.train import default_config
 from recsys.config import load
 from recsys.data.dataset import Dataset
 from recsys.ranker import bundle
@@ -128,16 +127,6 @@ def test_ctrl_c_leaves_a_run_that_the_same_command_takes_up(world, tmp_path):
     again = subprocess.run([*command, *settings], capture_output=True, text=True, check=True)
     assert "going on from epoch" in again.stderr
     assert (run / "metrics.json").exists()
-
-
-@pytest.mark.parametrize("source", ["movielens", "simulation"])
-def test_settings_for_a_source_are_valid(source):
-    class Fake:
-        info = type("Info", (), {"source": f"{source}"})
-
-    path = default_config(Fake())
-    assert path is not None
-    assert load(TrainConfig, path).model.news.views
 
 
 @pytest.fixture(scope="module")
