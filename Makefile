@@ -1,10 +1,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements/cpu.txt
+DATASET ?= data/ml
+OUT ?= runs/frontier
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(subst /,-,$(LOCK))
 
-.PHONY: help setup proto format check test demo serve bench
+.PHONY: help setup proto format check test demo serve bench experiments
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ —/'
 setup: $(STAMP)  ## make .venv and install everything into it (LOCK=requirements/cuda.txt for a GPU)
@@ -27,5 +29,8 @@ demo: setup      ## from nothing to ranked news over gRPC, on a simulated world
 	$(BIN)/recsys demo
 serve: setup     ## the ranking service on the embedded store
 	$(BIN)/recsys serve
-bench: setup     ## every question in benchmarks/, one JSON object each
-	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+bench: setup     ## every question of speed or coverage in benchmarks/, one JSON object each
+	@for file in $(filter-out benchmarks/frontier.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
+experiments: setup  ## quality against leakage, every recipe, both protocols (DATASET=data/ml OUT=runs/frontier)
+	@for config in movielens movielens-random; do \
+	  $(BIN)/python benchmarks/frontier.py $(DATASET) $(OUT)/$$config --config $$config || exit 1; done

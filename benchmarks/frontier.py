@@ -1,0 +1,239 @@
+"""What does it cost in ranking quality to keep an attribute out of readers' vectors?
+
+Every recipe is trained with several seeds, and its published vectors are attacked by the product's
+own four attackers on readers whose attributes training never used. Leakage is the largest of the
+attackers' mean AUC over seeds (not the mean of the largest, which noise alone would raise), counted
+from the middle: 0.5 + |AUC - 0.5|. The peer is the unconstrained recipe, ``off``. What is complete
+already is not done again, so that the same command goes on after Ctrl-C, or adds seeds and recipes.
+
+    python benchmarks/frontier.py data/ml runs/frontier --config movielens-random --seeds 3
+
+OUT receives runs/RECIPE-SEED (runs, each with a measured.json), frontier.svg, frontier.md and
+frontier.json, which holds ``dataset``, ``config``, ``attribute``, ``seeds``, ``git_revisions`` (of
+the code that trained the runs) and, by name, ``recipes``. Of each recipe:
+
+* ``settings``: its ``--set``.
+* ``ndcg@10``: over seeds, ``mean``, ``se`` (standard error; null for one seed) and ``by_seed``.
+* ``share_of_off``: the same of the ratio to ``off`` with the same seed, null without ``off``.
+* ``leakage``: by attribute, ``leakage``, its ``se``, ``attacker``, ``readers`` attacked by seed,
+  and ``attackers``: the AUC of each, over seeds.
+* ``lists``: of the first ten for the attacked readers, over seeds: ``dp_js``, its ``floor`` under
+  shuffled attributes and the ``excess``, and the AUC of telling the attribute from which news or
+  categories are listed, with news seen before left out (unseen news) and in (all news).
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.auditing import shown
+from pipelines.auditing.evidence import Run, attribute_values, held_out
+from pipelines.auditing.settings import AuditConfig
+from pipelines.configurations import along, default_config
+from pipelines.console import err
+from pipelines.scatter import Point, Value, scatter
+from pipelines.train import train
+from recsys import config as settings
+from recsys.data.dataset import Dataset
+from recsys.errors import InputError
+from recsys.fairness.leakage import leakage
+from recsys.training.settings import TrainConfig
+
+Tree = dict[str, Any]
+
+AUDIT = AuditConfig(list_lengths=(10,))
+FILTERS = {"with_seen_filter": "unseen news", "without_seen_filter": "all news"}
+
+
+def recipes(attribute: str) -> dict[str, list[str]]:
+    """Settings of each recipe over the file's; a preset replaces all the file says of fairness."""
+    alone = f'fairness.attributes=["{attribute}"]'
+    return {
+        "off": ['fairness={preset="off"}', alone],
+        "paper": ['fairness={preset="paper"}', alone],
+        "default": [alone],
+        "erasure": [alone, "fairness.balance=0"],
+        "balance": [alone, "fairness.erase=false"],
+        "gender-age": ['fairness.attributes=["gender","age"]'],
+        "tenth": [alone, "fairness.attribute_share=0.1"],
+    }
+
+
+def main() -> None:
+    """Train, attack, and write the figure, the table and the numbers behind them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--config", type=Path, help="TOML file, or a name such as movielens-random")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--recipe", action="append", choices=list(recipes("")), help="repeat")
+    parser.add_argument("--attribute", default="gender")
+    options = parser.parse_args()
+    try:
+        result = explore(options)
+    except InputError as error:
+        parser.exit(2, f"{error}\n")
+    (options.out / "frontier.svg").write_text(chart(result), encoding="utf-8")
+    (options.out / "frontier.md").write_text(tables(result), encoding="utf-8")
+    (options.out / "frontier.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+
+
+def explore(options: argparse.Namespace) -> Tree:
+    """Bring every recipe and seed to its numbers, seed by seed, and summarise them."""
+    dataset, attribute = Dataset.open(options.dataset), options.attribute
+    config = along(options.config) if options.config else default_config(dataset)
+    known = recipes(attribute)
+    wanted = {name: known[name] for name in options.recipe or known}
+    runs: dict[str, list[Tree]] = {name: [] for name in wanted}
+    for seed in range(options.seeds):
+        for name, overrides in wanted.items():
+            err.print(f"{name}, seed {seed}")
+            chosen = settings.load(TrainConfig, config, [*overrides, f"seed={seed}"])
+            run = options.out / "runs" / f"{name}-{seed}"
+            runs[name].append(measured(run, dataset, chosen, attribute))
+    return {
+        "dataset": dataset.info.source,
+        "config": config.stem if config else None,
+        "attribute": attribute,
+        "seeds": list(range(options.seeds)),
+        "git_revisions": sorted({run["git_revision"] for each in runs.values() for run in each}),
+        "recipes": {
+            name: {"settings": wanted[name]} | summary(each, runs.get("off"))
+            for name, each in runs.items()
+        },
+    }
+
+
+def measured(run: Path, dataset: Dataset, config: TrainConfig, attribute: str) -> Tree:
+    """Train and attack one run, or read what was found before.
+
+    Raises:
+        InputError: The folder holds a run of other settings or data.
+    """
+    if not (run / "metrics.json").exists():
+        train(dataset, run, config)
+    trained = settings.load(TrainConfig, run / "config.toml")
+    origin = trained.provenance
+    same = trained.model_copy(update={"provenance": None}) == config
+    if not same or origin is None or origin.dataset_sha256 != dataset.info.sha256:
+        raise InputError(f"{run}: is a run of other settings or data; give another folder")
+    attacked = list(dict.fromkeys((attribute, *config.fairness.attributes)))
+    cache = run / "measured.json"
+    if not cache.exists() or list(json.loads(cache.read_text())["leakage"]) != attacked:
+        found = {"git_revision": origin.git_revision} | attack(run, dataset, attacked)
+        cache.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    return json.loads(cache.read_text(encoding="utf-8"))
+
+
+def attack(path: Path, dataset: Dataset, attributes: Sequence[str]) -> Tree:
+    """Attack published vectors, and the lists ranked with them, for the first attribute."""
+    run = Run.load(path)
+    rows = np.flatnonzero(run.open_to_attack)
+    vectors, users = run.bundle.readers.vectors[rows], [run.bundle.readers.ids[r] for r in rows]
+    values = attribute_values(dataset, users, attributes)
+    found: Tree = {"ndcg@10": float(run.events["ndcg@10"].mean()), "leakage": {}, "readers": {}}
+    for name in attributes:
+        leaks = leakage(vectors, values[name], rng=np.random.default_rng(AUDIT.seed))
+        if leaks.best is None:
+            raise InputError(f"{path}: too few readers with {name!r} are left to attack")
+        found["leakage"][name] = {one.attacker: one.auc for one in leaks.attacks}
+        found["readers"][name] = leaks.readers
+    first = {attributes[0]: values[attributes[0]]}
+    lists = shown.lists(run, rows, first, held_out(run, dataset), AUDIT)[attributes[0]]
+    js = lists["dp_js"]["10"]
+    away = {"dp_js": js["distance"], "floor": js["floor"], "excess": js["distance"] - js["floor"]}
+    aucs = {
+        f"{kind}, {FILTERS[which]}": each["10"]["auc"]
+        for which, kinds in lists["leakage"].items()
+        for kind, each in kinds.items()
+    }
+    return found | {"lists": away | aucs}
+
+
+def summary(runs: Sequence[Tree], off: Sequence[Tree] | None) -> Tree:
+    """Summarise a recipe's runs over seeds; ``off`` are the peer's, with the same seeds."""
+    quality = [run["ndcg@10"] for run in runs]
+    peers = [run["ndcg@10"] for run in off or runs]
+    shares = [ours / peer for ours, peer in zip(quality, peers, strict=True)]
+    return {
+        "ndcg@10": over_seeds(quality),
+        "share_of_off": over_seeds(shares) if off else None,
+        "leakage": {
+            name: worst([run["leakage"][name] for run in runs])
+            | {"readers": [run["readers"][name] for run in runs]}
+            for name in runs[0]["leakage"]
+        },
+        "lists": {
+            name: over_seeds([run["lists"][name] for run in runs]) for name in runs[0]["lists"]
+        },
+    }
+
+
+def worst(runs: Sequence[Mapping[str, float]]) -> Tree:
+    """Find the attacker whose mean AUC over runs is furthest from one half."""
+    attackers = {name: over_seeds([run[name] for run in runs]) for name in runs[0]}
+    name = max(attackers, key=lambda each: abs(attackers[each]["mean"] - 0.5))
+    far = 0.5 + abs(attackers[name]["mean"] - 0.5)
+    return {"leakage": far, "se": attackers[name]["se"], "attacker": name, "attackers": attackers}
+
+
+def over_seeds(values: Sequence[float]) -> Tree:
+    """Mean and its standard error; None for the error of a single value."""
+    error = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "se": error, "by_seed": list(values)}
+
+
+def tables(result: Tree) -> str:
+    """Write Markdown tables: quality and leakage, and what lists give away."""
+    found = result["recipes"]
+    attackers = list(next(iter(found.values()))["leakage"][result["attribute"]]["attackers"])
+    lists = list(next(iter(found.values()))["lists"])
+    rows = [
+        [name, number(one["ndcg@10"], 4), number(one["share_of_off"], 3), attribute]
+        + [f"{told(leaks)} ({leaks['attacker']})"]
+        + [number(leaks["attackers"][attacker]) for attacker in attackers]
+        + [f"{np.mean(leaks['readers']):.0f}"]
+        for name, one in found.items()
+        for attribute, leaks in one["leakage"].items()
+    ]
+    headings = ["recipe", "nDCG@10", "of off", "attribute", "leakage", *attackers, "readers"]
+    listed = [[name, *(number(one["lists"][key]) for key in lists)] for name, one in found.items()]
+    return f"{table(headings, rows)}\n{table(['recipe', *lists], listed)}"
+
+
+def number(value: Tree | None, digits: int = 3) -> str:
+    """Format a mean with its standard error."""
+    if value is None:
+        return "–"
+    error = "" if value["se"] is None else f" ± {value['se']:.{digits}f}"
+    return f"{value['mean']:.{digits}f}{error}"
+
+
+def told(leaks: Tree) -> str:
+    """Format a leakage with its standard error."""
+    return number({"mean": leaks["leakage"], "se": leaks["se"]})
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay rows out in Markdown."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def chart(result: Tree) -> str:
+    """Draw ranking quality over leakage, a point for each recipe."""
+    points = []
+    for name, one in result["recipes"].items():
+        leak, quality = one["leakage"][result["attribute"]], one["ndcg@10"]
+        x, y = Value(leak["leakage"], leak["se"] or 0), Value(quality["mean"], quality["se"] or 0)
+        points.append(Point(f"{name}: {told(leak)}, {number(quality, 4)}", x, y))
+    label = f"leakage of {result['attribute']}: AUC of the best attacker, mean over seeds"
+    return scatter(points, label, "nDCG@10; bars are standard errors over seeds")
+
+
+if __name__ == "__main__":
+    main()
