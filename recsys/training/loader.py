@@ -168,16 +168,11 @@ class Loader:
         )
 
     def _draw_audience(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw readers whose vectors stand for everybody's; none if nothing is believed of them.
-
-        The first half of them are always of the same half of all readers, so that what is learned
-        from one can be judged on the other.
-        """
-        wanted = min(self._config.audience, len(self._learners)) // 2
+        """Draw readers whose vectors stand for everybody's; none if nothing is believed of them."""
+        wanted = min(self._config.audience, len(self._learners))
         if not self._corpus.beliefs.shape[1]:
             wanted = 0
-        halves = self._learners[::2], self._learners[1::2]
-        return np.concatenate([rng.choice(half, wanted, replace=False) for half in halves])
+        return rng.choice(self._learners, wanted, replace=False)
 
     def _draw_missed(
         self, slates: np.ndarray, rng: np.random.Generator

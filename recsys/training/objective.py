@@ -114,7 +114,7 @@ class Objective(nn.Module):
         self.predictor = AttributeHeads(dim, num_classes)
         self.discriminator = AttributeHeads(dim, num_classes, hidden=config.discriminator)
         self.pressure = Pressure(
-            dim, groups, weight=config.balance, leakage=config.leakage, rate=config.balance_rate
+            groups, weight=config.balance, leakage=config.leakage, rate=config.balance_rate
         )
 
     def ranking_loss(self, interest: Interest, batch: Batch) -> Tensor:

@@ -7,13 +7,13 @@ from jaxtyping import Float
 from scipy.stats import norm
 from torch import Tensor, nn
 
-from recsys.losses.dependence import KernelRidgeAttacker
+from recsys.losses.dependence import explained_by_others, kernel_ridge_loss
 
 MEMORY = 0.95
 """Share of a running mean that a step leaves in place."""
 CORRECTION, STRICTEST = 40.0, 32.0
 """How fast, and how far, the bound follows what stronger attackers find."""
-LARGEST = 100.0
+LARGEST = 4.0
 """Weight of balance that is never exceeded: beyond it nothing is learned but balance."""
 
 
@@ -26,13 +26,10 @@ class Pressure(nn.Module):
     the very readers it was fitted on; the bound is held on readers that the attacker did not see.
     """
 
-    def __init__(
-        self, dim: int, groups: int, *, weight: float, leakage: float, rate: float
-    ) -> None:
+    def __init__(self, groups: int, *, weight: float, leakage: float, rate: float) -> None:
         """Start from a weight.
 
         Args:
-            dim: Length of a reader's vector.
             groups: Each has a weight of its own.
             weight: Of the penalty, at first.
             leakage: AUC of the attacker that is allowed, above 0.5.
@@ -40,7 +37,6 @@ class Pressure(nn.Module):
         """
         super().__init__()
         self._leakage, self._rate = leakage, rate
-        self.attacker = KernelRidgeAttacker(dim, groups)
         self.weight: Tensor
         self.excess: Tensor
         self.strictness: Tensor
@@ -52,9 +48,8 @@ class Pressure(nn.Module):
         self, vectors: Float[Tensor, "audience dim"], beliefs: Float[Tensor, "audience groups"]
     ) -> Float[Tensor, ""]:
         """Return the weighted penalty, and move the weights."""
-        explained, found = self.attacker(vectors, beliefs)
-        self._adapt(found, beliefs)
-        return self.weight.clone() @ explained
+        self._adapt(explained_by_others(vectors.detach(), beliefs), beliefs)
+        return self.weight.clone() @ kernel_ridge_loss(vectors, beliefs)
 
     @torch.no_grad()
     def _adapt(self, found: Tensor, beliefs: Tensor) -> None:
@@ -74,7 +69,6 @@ class Pressure(nn.Module):
         """
         factor = math.exp(CORRECTION * (leakage - self._leakage))
         self.strictness.mul_(min(max(factor, 0.5), 2.0)).clamp_(1.0, STRICTEST)
-        self.attacker.forget()
 
 
 def allowed(auc: float, variance: Float[Tensor, " groups"]) -> Float[Tensor, " groups"]:

@@ -16,7 +16,7 @@ def drawn(seed, shift):
 
 def pressed(shift, steps=60, **settings):
     torch.manual_seed(0)
-    pressure = Pressure(4, 1, **{"weight": 0.1, "leakage": 0.55, "rate": 0.05, **settings})
+    pressure = Pressure(1, **{"weight": 0.1, "leakage": 0.55, "rate": 0.05, **settings})
     for seed in range(steps):
         pressure(*drawn(seed, shift))
     return float(pressure.weight)
@@ -40,7 +40,7 @@ def test_the_weight_has_a_limit():
 
 def test_each_group_has_its_own_weight():
     torch.manual_seed(0)
-    pressure = Pressure(4, 2, weight=0.1, leakage=0.55, rate=0.05)
+    pressure = Pressure(2, weight=0.1, leakage=0.55, rate=0.05)
     for seed in range(60):
         vectors, group = drawn(seed, 1.0)
         other = torch.rand(READERS, 1, generator=torch.Generator().manual_seed(1000 + seed))
@@ -50,12 +50,12 @@ def test_each_group_has_its_own_weight():
 
 
 def test_the_weight_is_part_of_the_state_that_a_checkpoint_keeps():
-    state = Pressure(4, 1, weight=0.1, leakage=0.6, rate=0.1).state_dict()
-    assert {"weight", "excess", "strictness", "attacker.across"} <= set(state)
+    state = Pressure(1, weight=0.1, leakage=0.6, rate=0.1).state_dict()
+    assert {"weight", "excess", "strictness"} == set(state)
 
 
 def test_what_stronger_attackers_find_makes_the_bound_stricter_but_never_laxer_than_asked():
-    pressure = Pressure(4, 1, weight=0.1, leakage=0.55, rate=0.1)
+    pressure = Pressure(1, weight=0.1, leakage=0.55, rate=0.1)
     pressure.correct(0.60)
     assert pressure.strictness == 2
     pressure.correct(0.56)
