@@ -56,8 +56,8 @@ def recipes(attribute: str) -> dict[str, list[str]]:
         "off": ['fairness={preset="off"}', alone],
         "paper": ['fairness={preset="paper"}', alone],
         "default": [alone],
-        "erasure": [alone, "fairness.balance=0"],
-        "balance": [alone, "fairness.erase=false"],
+        "erasure": [alone, "fairness.balance=0", "fairness.erase=true"],
+        "both": [alone, "fairness.erase=true"],
         "gender-age": ['fairness.attributes=["gender","age"]'],
         "tenth": [alone, "fairness.attribute_share=0.1"],
     }
