@@ -25,7 +25,8 @@ from recsys.ranker import bundle
 from recsys.training import export, truth
 from recsys.training.corpus import Corpus, assemble
 from recsys.training.counterfactual import CounterfactualConfig
-from recsys.training.loop import Interrupted, Progress, Trainer
+from recsys.training.loop import Trainer
+from recsys.training.progress import Interrupted, Progress
 from recsys.training.seen import Seen
 from recsys.training.settings import TrainConfig
 from recsys.training.sharding import process_group

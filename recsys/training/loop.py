@@ -1,10 +1,9 @@
 """The training loop: one fused step after another, the best epoch kept, always resumable."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.data.splits import Questions
-from recsys.errors import CheckpointError, RecsysError
+from recsys.errors import CheckpointError
 from recsys.model.batch import Batch, NewsFeatures
 from recsys.model.fairrec import FairRec, Interest
 from recsys.training import checkpoint, judge, sentinel
@@ -22,6 +21,7 @@ from recsys.training.counterfactual import choosing_weights
 from recsys.training.erasure import erase
 from recsys.training.loader import Loader
 from recsys.training.objective import Objective
+from recsys.training.progress import Interrupted, Progress, TrainingDiverged
 from recsys.training.settings import TrainConfig
 from recsys.training.sharding import plain, restore, restore_optimizer, shard
 from recsys.training.warm_start import warm_start
@@ -31,37 +31,6 @@ logger = logging.getLogger(__name__)
 GRADIENT_NORM = 5.0
 SLACK = 0.01
 """By how much validation attackers may find more than is allowed: they are estimates."""
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; the checkpoint is complete."""
-
-
-class TrainingDiverged(RecsysError):
-    """The loss is no longer a number."""
-
-    def __init__(self, progress: "Progress", parts: dict[str, Tensor]) -> None:
-        """Name the step and the terms that are not finite."""
-        wrong = [name for name, part in parts.items() if not torch.isfinite(part)]
-        super().__init__(
-            f"the loss is not finite at epoch {progress.epoch + 1}, step {progress.step + 1} "
-            f"({', '.join(wrong)}); a smaller optimizer.learning_rate may help"
-        )
-
-
-@dataclass
-class Progress:
-    """Where training stands; all of it is in the checkpoint."""
-
-    epoch: int = 0
-    step: int = 0
-    best: tuple[float, float] = (-math.inf, -math.inf)
-    """Of the best epoch, as `Trainer.merit` orders them."""
-    best_epoch: int = -1
-    loss_sum: float = 0.0
-    """Of the steps of this epoch."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    """For each finished epoch its mean loss, validation nDCG@10 and what attackers find."""
 
 
 Watch = Callable[[Progress, int, float], bool]

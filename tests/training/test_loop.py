@@ -5,8 +5,9 @@ import torch
 from recsys.errors import CheckpointError
 from recsys.training import judge
 from recsys.training.counterfactual import CounterfactualConfig
-from recsys.training.loop import Interrupted, Trainer, TrainingDiverged
+from recsys.training.loop import Trainer
 from recsys.training.objective import FairnessConfig
+from recsys.training.progress import Interrupted, TrainingDiverged
 from recsys.training.seen import Seen
 from recsys.training.settings import PropensityProvenance, Provenance
 from recsys.training.sharding import plain
