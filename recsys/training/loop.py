@@ -87,8 +87,12 @@ class Trainer:
         if fused:
             self._optimizers["tables"] = fused
         self.progress = Progress()
+        balanced = {} if fairness.balances else {"audience": 0}  # nobody would listen
         self.loader = Loader(
-            corpus, config.loader, max_history=config.model.max_history, seed=config.seed
+            corpus,
+            config.loader.model_copy(update=balanced),
+            max_history=config.model.max_history,
+            seed=config.seed,
         )
 
     @property
@@ -205,7 +209,7 @@ class Trainer:
     def _attack(self) -> dict[str, float]:
         """Measure what validation attackers find, where there is something to keep from them."""
         fairness, beliefs = self._config.fairness, self._corpus.beliefs
-        if not (fairness.decomposed and fairness.balance and beliefs.shape[1]):
+        if not (fairness.balances and beliefs.shape[1]):
             return {}
         readers, vectors = judge.encode_everybody(self.model, self._corpus, self._config.model)
         found = sentinel.leakage(vectors, beliefs[readers], seed=self._config.seed)

@@ -41,9 +41,9 @@ class FairnessConfig(Config):
     while it finds less. Also what an epoch must hold to be chosen for its ranking."""
     balance_rate: NonNegativeFloat = 0.01
     """Largest relative change of the weight of balance in a step; 0 keeps it as it is."""
-    erase: bool = True
+    erase: bool = False
     """Erase what vectors tell linearly, in closed form, after each epoch; what follows is learned
-    behind that erasure, so that what it takes is made up for elsewhere."""
+    behind that erasure. Instead of balance: both together cost more than either."""
     target: Literal["reverse", "confusion"] = "confusion"
     """reverse: minus the discriminator's loss, as in the paper; confusion: the uniform guess."""
     bias_free_ranking: NonNegativeFloat = 1.0
@@ -55,7 +55,7 @@ class FairnessConfig(Config):
     discriminator_steps: PositiveInt = 3
     """Discriminator updates for each update of the model."""
     warmup_epochs: NonNegativeInt = 0
-    """Epochs over which the weights of balance and adversary grow from nothing."""
+    """Epochs over which the weight of the adversary grows from nothing."""
     attributes: tuple[str, ...] = ()
     """Which attributes the bias-free part is kept from; empty: all the dataset has. Every value
     costs ranking quality: name those that matter."""
@@ -63,9 +63,14 @@ class FairnessConfig(Config):
     """Share of readers whose attributes training may use; the audit attacks the others."""
 
     @property
+    def balances(self) -> bool:
+        """Whether training charges what an attacker reads off an audience."""
+        return self.decomposed and self.balance > 0
+
+    @property
     def believes(self) -> bool:
         """Whether attributes of readers nobody told have to be estimated."""
-        return self.erase or (self.decomposed and self.balance > 0)
+        return self.erase or self.balances
 
     @model_validator(mode="before")
     @classmethod
@@ -76,13 +81,12 @@ class FairnessConfig(Config):
 
 
 PRESETS: Mapping[str, dict[str, Any]] = {
-    "off": {"decomposed": False, "erase": False},
+    "off": {"decomposed": False},
     "paper": {
         "attribute": 1.0,
         "orthogonality": 1.0,
         "adversarial": 0.5,
         "balance": 0.0,
-        "erase": False,
         "bias_free_ranking": 0.0,
         "shared_gradient": True,
         "target": "reverse",
@@ -150,7 +154,7 @@ class Objective(nn.Module):
         if config.covariance:
             apart = covariance_loss(interest.bias_free, interest.bias_aware)
             losses["covariance"] = config.covariance * apart
-        if config.balance and batch.beliefs.shape[1]:
+        if config.balances and batch.beliefs.shape[1]:
             losses["balance"] = self.pressure(interest.audience, batch.beliefs)
         if config.adversarial:
             losses["adversarial"] = progress * self._adversarial_loss(interest, batch)

@@ -39,17 +39,31 @@ def finished(corpus, tiny_config, tmp_path_factory, group, cpu):
     return trainer
 
 
+def fairness(config, **settings):
+    return config.model_copy(update={"fairness": FairnessConfig.model_validate(settings)})
+
+
 def test_training_learns_the_topic_of_each_reader(corpus, tiny_config, tmp_path, cpu):
-    off = tiny_config.model_copy(update={"fairness": FairnessConfig.model_validate("off")})
-    unconstrained = trainer_of(corpus, off, tmp_path, cpu)
+    unconstrained = trainer_of(corpus, fairness(tiny_config, preset="off"), tmp_path, cpu)
     unconstrained.run(never)
     popular = judge.answer_by_popularity(corpus.log, corpus.split.test, corpus.split.train)
     ours = unconstrained.ask(corpus.split.test)
     assert np.nanmean(ours) > 0.99 > np.nanmean(popular) + 0.1
 
 
-def test_what_is_kept_tells_nothing_linear_of_what_clicks_give_away(finished, corpus, tiny_config):
-    readers, vectors = judge.encode_everybody(finished.model, corpus, tiny_config.model)
+@pytest.mark.parametrize(("balance", "listeners"), [(0.05, 40), (0.0, 0)])
+def test_an_audience_is_encoded_only_where_it_is_charged_for(
+    balance, listeners, corpus, tiny_config, tmp_path, cpu
+):
+    erasing = fairness(tiny_config, balance=balance, erase=True)
+    trainer = trainer_of(corpus, erasing, tmp_path, cpu)
+    assert len(next(trainer.loader.epoch(0)).audience) == listeners
+
+
+def test_erasure_leaves_nothing_linear_of_what_clicks_give_away(corpus, tiny_config, tmp_path, cpu):
+    trainer = trainer_of(corpus, fairness(tiny_config, erase=True), tmp_path, cpu)
+    trainer.run(never)
+    readers, vectors = judge.encode_everybody(trainer.model, corpus, tiny_config.model)
     centred = vectors - vectors.mean(axis=0)
     beliefs = corpus.beliefs[readers] - corpus.beliefs[readers].mean(axis=0)
     assert beliefs.std() > 0.1
