@@ -50,16 +50,16 @@ FILTERS = {"with_seen_filter": "unseen news", "without_seen_filter": "all news"}
 
 
 def recipes(attribute: str) -> dict[str, list[str]]:
-    """Settings of each recipe over the file's; a preset replaces all the file says of fairness."""
-    alone = f'fairness.attributes=["{attribute}"]'
+    """Settings of each recipe over the file's."""
+    alone = f'attributes.names=["{attribute}"]'
     return {
-        "off": ['fairness={preset="off"}', alone],
-        "paper": ['fairness={preset="paper"}', alone],
+        "off": ["fairness=off", alone],
+        "paper": ["fairness=paper", alone],
         "default": [alone],
         "erasure": [alone, "fairness.balance=0", "fairness.erase=true"],
         "both": [alone, "fairness.erase=true"],
-        "gender-age": ['fairness.attributes=["gender","age"]'],
-        "tenth": [alone, "fairness.attribute_share=0.1"],
+        "gender-age": ['attributes.names=["gender","age"]'],
+        "tenth": [alone, "attributes.share=0.1"],
     }
 
 
@@ -121,7 +121,7 @@ def measured(run: Path, dataset: Dataset, config: TrainConfig, attribute: str) -
     same = trained.model_copy(update={"provenance": None}) == config
     if not same or origin is None or origin.dataset_sha256 != dataset.info.sha256:
         raise InputError(f"{run}: is a run of other settings or data; give another folder")
-    attacked = list(dict.fromkeys((attribute, *config.fairness.attributes)))
+    attacked = list(dict.fromkeys((attribute, *config.attributes.names)))
     cache = run / "measured.json"
     if not cache.exists() or list(json.loads(cache.read_text())["leakage"]) != attacked:
         found = {"git_revision": origin.git_revision} | attack(run, dataset, attacked)

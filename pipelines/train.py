@@ -115,7 +115,8 @@ def train(
         dataset,
         split_config=config.split,
         news_config=config.model.news,
-        fairness=config.fairness,
+        attributes_config=config.attributes,
+        believe=config.fairness.believes,
         seed=config.seed,
     )
     if seen and counterfactual:

@@ -5,9 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
+from pydantic import Field
 
+from recsys.config import Config
 from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError
+
+
+class AttributesConfig(Config):
+    """Which sensitive attributes there are to protect, and of whom training may know them."""
+
+    names: tuple[str, ...] = ()
+    """What the bias-free part is kept from; empty: all the dataset has. Every value costs ranking
+    quality: name those that matter."""
+    share: float = Field(default=0.5, ge=0, le=1)
+    """Share of readers whose attributes training may use; the audit attacks the others."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ def protected(dataset: Dataset, names: tuple[str, ...]) -> pd.DataFrame | None:
     there = [] if table is None else list(table.columns.drop("user_id"))
     if missing := sorted(set(names) - set(there)):
         raise ConfigError(
-            f"fairness.attributes: {missing} not in {dataset.path}; it has {there or 'none'}"
+            f"attributes.names: {missing} not in {dataset.path}; it has {there or 'none'}"
         )
     assert table is not None
     return table[["user_id", *names]]

@@ -10,11 +10,15 @@ from recsys.data.dataset import Dataset
 from recsys.data.reading_log import ReadingLog, read
 from recsys.data.splits import Split, SplitConfig, arrange, split
 from recsys.model.news_encoder import NewsEncoderConfig
-from recsys.training.attributes import ReaderAttributes, protected, reader_attributes
+from recsys.training.attributes import (
+    AttributesConfig,
+    ReaderAttributes,
+    protected,
+    reader_attributes,
+)
 from recsys.training.beliefs import beliefs
 from recsys.training.counterfactual import CounterfactualConfig, Imputed, count
 from recsys.training.features import NewsTable, describe
-from recsys.training.objective import FairnessConfig
 from recsys.training.seen import Seen
 
 
@@ -44,7 +48,8 @@ def assemble(
     *,
     split_config: SplitConfig,
     news_config: NewsEncoderConfig,
-    fairness: FairnessConfig,
+    attributes_config: AttributesConfig,
+    believe: bool,
     seed: int,
 ) -> Corpus:
     """Read and cut a dataset.
@@ -53,7 +58,8 @@ def assemble(
         dataset: Where the tables are.
         split_config: What is held out.
         news_config: Which views of a news are wanted.
-        fairness: Whose attributes training may use, and whether they are estimated.
+        attributes_config: Whose attributes training may use.
+        believe: Whether those of all readers are to be estimated.
         seed: Draws those readers.
 
     Raises:
@@ -64,10 +70,10 @@ def assemble(
     parts = split(log, split_config)
     news, tokenizer = describe(dataset, log, _learnable(log, parts), news_config)
     draw = np.random.default_rng(seed).random(len(log.user_ids))
-    table = protected(dataset, fairness.attributes)
-    attributes = reader_attributes(table, log.user_ids, draw < fairness.attribute_share)
+    table = protected(dataset, attributes_config.names)
+    attributes = reader_attributes(table, log.user_ids, draw < attributes_config.share)
     believed = np.zeros((len(log.user_ids), 0), dtype=np.float32)
-    if fairness.believes:
+    if believe:
         topics = news.features.categories.numpy()
         believed = beliefs(log, topics, attributes, parts.train, seed=seed)
     return Corpus(log, parts, news, attributes, believed, tokenizer)

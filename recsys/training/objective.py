@@ -56,11 +56,6 @@ class FairnessConfig(Config):
     """Discriminator updates for each update of the model."""
     warmup_epochs: NonNegativeInt = 0
     """Epochs over which the weight of the adversary grows from nothing."""
-    attributes: tuple[str, ...] = ()
-    """Which attributes the bias-free part is kept from; empty: all the dataset has. Every value
-    costs ranking quality: name those that matter."""
-    attribute_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of readers whose attributes training may use; the audit attacks the others."""
 
     @property
     def balances(self) -> bool:

@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from recsys.config import Config
 from recsys.data.splits import SplitConfig
 from recsys.model.fairrec import ModelConfig
+from recsys.training.attributes import AttributesConfig
 from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loader import LoaderConfig
 from recsys.training.objective import FairnessConfig
@@ -63,6 +64,7 @@ class TrainConfig(Config):
     seed: NonNegativeInt = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     model: ModelConfig = ModelConfig()
+    attributes: AttributesConfig = AttributesConfig()
     fairness: FairnessConfig = Field(default_factory=lambda: FairnessConfig())
     """A preset's name (off, paper, default), or settings."""
     split: SplitConfig = SplitConfig()

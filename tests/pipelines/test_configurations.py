@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.configurations import CONFIGS, along, default_config
 from recsys.config import load
+from recsys.training.objective import FairnessConfig
 from recsys.training.settings import TrainConfig
 
 
@@ -25,3 +26,10 @@ def test_a_file_of_that_name_wins(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "movielens").write_text("seed = 3")
     assert along(Path("movielens")) == Path("movielens")
+
+
+@pytest.mark.parametrize("preset", ["off", "paper", "default"])
+def test_a_preset_is_a_recipe_and_leaves_who_is_protected_to_the_file(preset):
+    chosen = load(TrainConfig, along(Path("movielens-random")), [f"fairness={preset}"])
+    assert chosen.fairness == FairnessConfig(preset=preset)
+    assert chosen.attributes.names == ("gender",)

@@ -87,6 +87,7 @@ def corpus_of(dataset, config):
         dataset,
         split_config=config.split,
         news_config=config.model.news,
-        fairness=config.fairness,
+        attributes_config=config.attributes,
+        believe=config.fairness.believes,
         seed=config.seed,
     )
