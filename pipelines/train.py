@@ -234,8 +234,12 @@ def _device(wanted: str) -> str:
 
 
 def _show(metrics: dict[str, Any], run: Path) -> None:
-    what = {"next_click": "each reader's last click, whole catalogue", "slates": "held-out slates"}
-    table = Table(title=f"nDCG@10 · {what[metrics['protocol']]} · {metrics['events']:,} events")
+    asked = {
+        "slates": "held-out slates",
+        "next_click": "each reader's last click, whole catalogue",
+        "random": "held-out clicks, whole catalogue",
+    }
+    table = Table(title=f"nDCG@10 · {asked[metrics['protocol']]} · {metrics['events']:,} events")
     for column in ("ranking", "mean", "95 % interval"):
         table.add_column(column)
     names = {"ndcg@10": "bias-free", "popularity_ndcg@10": "popularity", "gain_ndcg@10": "gain"}

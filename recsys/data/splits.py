@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt
 
 from recsys.config import Config
 from recsys.data.reading_log import ReadingLog
+from recsys.draws import stream
 from recsys.errors import DataError
 
 
@@ -70,7 +71,7 @@ def arrange(log: ReadingLog, config: SplitConfig, *, seed: int) -> ReadingLog:
         return log
     clicks, reader = log.clicks, log.reader_of_click
     number = len(reader)
-    drawn = np.random.default_rng(seed).random(number) + (clicks.slate < 0)  # remembered: never
+    drawn = stream(seed, "split").random(number) + (clicks.slate < 0)  # remembered: never
     by_draw = np.lexsort((drawn, reader))
     place = np.empty(number, dtype=np.int64)
     place[by_draw] = np.arange(number) - clicks.offsets[reader]

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from recsys.data.dataset import Dataset
 from recsys.data.reading_log import ReadingLog, read
 from recsys.data.splits import Split, SplitConfig, arrange, split
+from recsys.draws import stream
 from recsys.model.news_encoder import NewsEncoderConfig
 from recsys.training.attributes import (
     AttributesConfig,
@@ -69,7 +70,7 @@ def assemble(
     log = arrange(log, split_config, seed=seed)
     parts = split(log, split_config)
     news, tokenizer = describe(dataset, log, _learnable(log, parts), news_config)
-    draw = np.random.default_rng(seed).random(len(log.user_ids))
+    draw = stream(seed, "attributes").random(len(log.user_ids))
     table = protected(dataset, attributes_config.names)
     attributes = reader_attributes(table, log.user_ids, draw < attributes_config.share)
     believed = np.zeros((len(log.user_ids), 0), dtype=np.float32)

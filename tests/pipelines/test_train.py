@@ -48,6 +48,20 @@ def test_a_run_has_all_its_parts(finished):
         assert metrics[key]["low"] <= metrics[key]["mean"] <= metrics[key]["high"]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "told"),
+    [
+        ("slates", "held-out slates"),
+        ("next_click", "each reader's last click"),
+        ("random", "held-out clicks"),
+    ],
+)
+def test_what_was_asked_is_told_in_every_protocol(world, tmp_path, capsys, protocol, told):
+    chosen = ["--set", f"split.protocol={protocol}", "--set", "optimizer.max_epochs=1"]
+    assert cli.run(["train", str(world), str(tmp_path / "run"), *QUICK, *chosen]) == 0
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
 def test_quality_by_truth_is_kept_reader_by_reader(finished):
     judged = pd.read_parquet(finished / "offline" / "true_relevance.parquet")
     assert list(judged.columns) == ["user_id", "true_ndcg@10"]
