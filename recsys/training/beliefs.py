@@ -6,7 +6,7 @@ may use, out of fold for these, and its beliefs about *all* readers are what tra
 the estimated attribute of FairGNN (Dai and Wang, 2021, arXiv:2009.01454), without its gradient.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,23 @@ from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.svm import SVC
 
 from recsys.data.reading_log import ReadingLog
+from recsys.training import autoencoder
 from recsys.training.attributes import ReaderAttributes
 
-FOLDS, COMPONENTS, KERNEL_READERS = 5, 48, 4000
-"""Readers beyond `KERNEL_READERS` are drawn from for the kernel estimator: it is quadratic."""
+FOLDS, COMPONENTS, FACTORS, KERNEL_READERS = 5, 48, 16, 4000
+"""Readers beyond `KERNEL_READERS` are drawn from for the kernel estimators: they are quadratic."""
 
 
-Views: TypeAlias = tuple[csr_array, np.ndarray]
-"""Readers twice: by all their clicks, and by the principal directions of these."""
+class Views(NamedTuple):
+    """Readers three times."""
+
+    clicks: csr_array
+    """News and topics clicked."""
+    directions: Float[np.ndarray, "readers components"]
+    """Principal directions of these."""
+    tastes: Float[np.ndarray, "readers factors"]
+    """Few factors of a linear autoencoder, as a recommender sees them: what only pairs of tastes
+    tell is found here."""
 
 
 def beliefs(
@@ -53,19 +62,17 @@ def beliefs(
         `FOLDS` known readers of some value is left out.
     """
     remembered = np.flatnonzero(log.clicks.slate < 0)
-    features = _features(log, topics, np.concatenate([remembered, train]))
-    size = min(COMPONENTS, min(features.shape) - 1)
-    dense = TruncatedSVD(size, random_state=seed).fit_transform(features)
+    views = _views(log, topics, np.concatenate([remembered, train]), seed)
     columns = []
     for index in range(len(attributes.names)):
         labels, known = attributes.labels[:, index], attributes.known[:, index]
         if known.any() and np.bincount(labels[known]).min() >= FOLDS:
-            columns.append(_believe((features, dense), labels, known, seed))
-    nothing = np.zeros((features.shape[0], 0))
+            columns.append(_believe(views, labels, known, seed))
+    nothing = np.zeros((len(log.user_ids), 0))
     return np.concatenate([nothing, *columns], axis=1).astype(np.float32)
 
 
-def _features(log: ReadingLog, topics: np.ndarray, train: np.ndarray) -> csr_array:
+def _views(log: ReadingLog, topics: np.ndarray, train: np.ndarray, seed: int) -> Views:
     """Describe readers by their clicks, rare news counting more, and by their shares of topics.
 
     Salton and Buckley, 1988, doi:10.1016/0306-4573(88)90021-0; each block has length 1.
@@ -76,16 +83,21 @@ def _features(log: ReadingLog, topics: np.ndarray, train: np.ndarray) -> csr_arr
     shape = (len(log.user_ids), topics.max() + 1)
     shares = csr_array((np.ones(len(train)), (readers, topics[news])), shape=shape)
     rare = TfidfTransformer(sublinear_tf=True).fit_transform(clicked)
-    return csr_array(hstack([rare, normalize(shares)]))
+    both = csr_array(hstack([rare, normalize(shares)]))
+    size = min(COMPONENTS, min(both.shape) - 1)
+    directions = TruncatedSVD(size, random_state=seed).fit_transform(both)
+    tastes = clicked @ autoencoder.factors(clicked, FACTORS)
+    often = np.sqrt(1 + clicked.sum(axis=1))
+    return Views(both, directions, tastes / often[:, None])
 
 
 def _believe(
     views: Views, labels: np.ndarray, known: np.ndarray, seed: int
 ) -> Float[np.ndarray, "readers values"]:
-    """Calibrate a linear and a kernel estimator; known readers are judged out of fold."""
+    """Calibrate all estimators; known readers are judged out of fold."""
     at = np.flatnonzero(known)
     values = labels[at].max() + 1
-    scores = np.zeros((len(labels), 2 * values))
+    scores = np.zeros((len(labels), len(views) * values))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for fit, judge in folds.split(at, labels[at]):
         guess = _scores(views, at[fit], labels, seed)
@@ -99,12 +111,13 @@ def _believe(
 def _scores(
     views: Views, fit: np.ndarray, labels: np.ndarray, seed: int
 ) -> Float[np.ndarray, "readers scores"]:
-    """Fit a linear estimator to all that is known, a kernel one to its principal directions."""
-    sparse, dense = views
+    """Fit a linear estimator to all that is known, a kernel one to each view of few numbers."""
     some = pd.Series(fit).sample(min(len(fit), KERNEL_READERS), random_state=seed).to_numpy()
-    linear = LogisticRegression(max_iter=500).fit(sparse[fit], labels[fit])
-    kernel = make_pipeline(StandardScaler(), SVC()).fit(dense[some], labels[some])
-    guesses = linear.decision_function(sparse), kernel.decision_function(dense)
+    linear = LogisticRegression(max_iter=500).fit(views.clicks[fit], labels[fit])
+    guesses = [linear.decision_function(views.clicks)]
+    for view, width in ((views.directions, 1.0), (views.tastes, 0.3)):
+        kernel = make_pipeline(StandardScaler(), SVC(gamma=width / view.shape[1]))
+        guesses.append(kernel.fit(view[some], labels[some]).decision_function(view))
     return np.hstack([_columns(guess) for guess in guesses])
 
 

@@ -7,13 +7,13 @@ from jaxtyping import Float
 from scipy.stats import norm
 from torch import Tensor, nn
 
-from recsys.losses.dependence import explained_by_others, kernel_ridge_loss
+from recsys.losses.dependence import explained_by_others
 
 MEMORY = 0.95
 """Share of a running mean that a step leaves in place."""
 CORRECTION, STRICTEST = 40.0, 32.0
 """How fast, and how far, the bound follows what stronger attackers find."""
-LARGEST = 4.0
+LARGEST = 32.0
 """Weight of balance that is never exceeded: beyond it nothing is learned but balance."""
 
 
@@ -22,8 +22,7 @@ class Pressure(nn.Module):
 
     It minimises the ranking loss under a bound on what is given away, by ascent on the bound's
     multiplier (as in Cotter et al., 2019, arXiv:1809.04198), in steps that are relative: the right
-    weight differs by orders of magnitude between datasets. The loss is that of the best attacker on
-    the very readers it was fitted on; the bound is held on readers that the attacker did not see.
+    weight differs by orders of magnitude between datasets.
     """
 
     def __init__(self, groups: int, *, weight: float, leakage: float, rate: float) -> None:
@@ -48,16 +47,18 @@ class Pressure(nn.Module):
         self, vectors: Float[Tensor, "audience dim"], beliefs: Float[Tensor, "audience groups"]
     ) -> Float[Tensor, ""]:
         """Return the weighted penalty, and move the weights."""
-        self._adapt(explained_by_others(vectors.detach(), beliefs), beliefs)
-        return self.weight.clone() @ kernel_ridge_loss(vectors, beliefs)
+        found = explained_by_others(vectors, beliefs)
+        self._adapt(found.detach(), beliefs)
+        return self.weight.clone() @ found
 
     @torch.no_grad()
     def _adapt(self, found: Tensor, beliefs: Tensor) -> None:
         """Compare the share of the labels' variance that is found with what is allowed."""
         share = beliefs.mean(dim=0)
         variance = (share * (1 - share)).clamp(min=1e-6)  # of a label, not of the belief in it
+        found = found * beliefs.var(dim=0, correction=0) / variance
         bound = allowed(self._leakage, variance) / self.strictness
-        self.excess.lerp_(found / variance / bound - 1, 1 - MEMORY)
+        self.excess.lerp_(found / bound - 1, 1 - MEMORY)
         self.weight.mul_(torch.exp(self._rate * self.excess.clamp(-1, 1))).clamp_(max=LARGEST)
 
     @torch.no_grad()

@@ -2,14 +2,16 @@
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import Ridge
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import roc_auc_score
+from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 from sklearn.model_selection import KFold, cross_val_predict
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-FOLDS, COMPONENTS = 5, 300
+from recsys.losses.dependence import BANDWIDTHS, RIDGE
+
+FOLDS, READERS = 5, 4000
+"""Of more readers as many are drawn: a kernel attacker is cubic in them."""
 
 
 def leakage(
@@ -27,15 +29,17 @@ def leakage(
     Args:
         vectors: As they are served.
         beliefs: Probability that a reader is of each group, in [0, 1].
-        seed: Of folds and of the kernel's centres.
+        seed: Of folds and of the readers drawn.
     """
-    folds = KFold(min(FOLDS, len(vectors)), shuffle=True, random_state=seed)
-    attackers = _attackers(min(COMPONENTS, len(vectors) // 2), seed)
-    guesses = [cross_val_predict(one, vectors, beliefs, cv=folds) for one in attackers]
+    drawn = np.random.default_rng(seed).permutation(len(vectors))[:READERS]
+    units, wanted = StandardScaler().fit_transform(vectors[drawn]), beliefs[drawn]
+    folds, attacker = KFold(min(FOLDS, len(drawn))), KernelRidge(alpha=RIDGE, kernel="precomputed")
+    centred = wanted - wanted.mean(axis=0)
+    guesses = [cross_val_predict(attacker, kernel, centred, cv=folds) for kernel in _kernels(units)]
     return max(
-        expected_auc(guess.reshape(beliefs.shape)[:, group], beliefs[:, group])
+        expected_auc(guess.reshape(wanted.shape)[:, group], wanted[:, group])
         for guess in guesses
-        for group in range(beliefs.shape[1])
+        for group in range(wanted.shape[1])
     )
 
 
@@ -48,7 +52,11 @@ def expected_auc(
     return float(roc_auc_score(labels, np.tile(scores, 2), sample_weight=weights))
 
 
-def _attackers(components: int, seed: int) -> list[Pipeline]:
-    linear = make_pipeline(StandardScaler(), Ridge(alpha=10.0))
-    centres = Nystroem(n_components=components, random_state=seed)
-    return [linear, make_pipeline(StandardScaler(), centres, Ridge(alpha=0.1))]
+def _kernels(
+    units: Float[np.ndarray, "readers dim"],
+) -> tuple[Float[np.ndarray, "readers readers"], Float[np.ndarray, "readers readers"]]:
+    """Compare readers linearly, and as training does."""
+    dim = units.shape[1]
+    linear = linear_kernel(units) / dim
+    gaussian = [rbf_kernel(units, gamma=1 / (2 * dim * width**2)) for width in BANDWIDTHS]
+    return linear, linear + np.sum(gaussian, axis=0)

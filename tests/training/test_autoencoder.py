@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from recsys.training.warm_start import RIDGE, autoencoder_factors
+from recsys.training import autoencoder
+from recsys.training.autoencoder import RIDGE, factors
 
 
 @pytest.fixture
@@ -13,20 +15,12 @@ def clicks():
         for reader in range(400)
         for news in rng.choice(10, 4, replace=False)
     ]
-    return np.array(pairs).T
-
-
-ALL = np.arange(20)
-
-
-def factors(clicks, dim=20, kept=ALL):
-    return autoencoder_factors(*clicks, kept, num_readers=400, dim=dim)
+    return csr_array((np.ones(len(pairs)), tuple(np.array(pairs).T)), shape=(400, 20))
 
 
 def test_whole_they_are_the_closed_form_made_symmetric(clicks):
     """All positive eigenvalues kept, the weights are those of the closed form."""
-    matrix = np.zeros((400, 20))
-    matrix[tuple(clicks)] = 1
+    matrix = clicks.toarray()
     precision = np.linalg.inv(matrix.T @ matrix + RIDGE * np.eye(20))
     steck = -precision / np.diag(precision)
     np.fill_diagonal(steck, 0)
@@ -35,24 +29,36 @@ def test_whole_they_are_the_closed_form_made_symmetric(clicks):
     np.testing.assert_allclose(symmetric, symmetric.T, atol=1e-12)
     values, vectors = np.linalg.eigh(symmetric)
     expected = (vectors * np.maximum(values, 0)) @ vectors.T
-    found = factors(clicks)
+    found = factors(clicks, 20)
     np.testing.assert_allclose(found @ found.T, expected, atol=1e-6)
 
 
 def test_a_readers_sum_ranks_news_of_their_taste_first(clicks):
-    news = factors(clicks, dim=4)
-    reader = news[clicks[1][clicks[0] == 0]].sum(axis=0)
+    news = factors(clicks, 4)
+    reader = clicks[[0]].toarray()[0] @ news
     scores = news @ reader
     assert scores[:10].min() > scores[10:].max()
 
 
-def test_news_left_out_take_no_part(clicks):
-    some = factors(clicks, dim=4, kept=np.arange(10))
-    only = clicks[:, clicks[1] < 10]
-    np.testing.assert_array_equal(some, factors(only, dim=4, kept=np.arange(10)))
+def test_a_click_counts_once(clicks):
+    np.testing.assert_array_equal(factors(clicks, 4), factors(7 * clicks, 4))
+
+
+def test_news_beyond_the_largest_catalogue_take_no_part(clicks, monkeypatch):
+    often = csr_array(np.hstack([clicks.toarray()[:, :10]] * 2))
+    rare = often.tolil()
+    rare[:200, 10:] = 0
+    monkeypatch.setattr(autoencoder, "LARGEST_CATALOGUE", 10)
+    found = factors(csr_array(rare), 4)
+    np.testing.assert_allclose(found[:10], factors(often[:, :10], 4), atol=1e-6)
+    assert not found[10:].any()
+
+
+def test_without_a_click_there_is_no_direction():
+    assert not factors(csr_array((3, 5)), 4).any()
 
 
 def test_more_dimensions_than_news_are_padded_with_nothing(clicks):
-    found = factors(clicks, dim=32)
+    found = factors(clicks, 32)
     assert found.shape == (20, 32)
     assert (found[:, 20:] == 0).all()
