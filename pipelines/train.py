@@ -207,7 +207,7 @@ def _save_metrics(
         "readers": int(events["user_id"].nunique()),
         "training_clicks": len(corpus.split.train),
         **summary,
-        "best_epoch": trainer.progress.best_epoch + 1,
+        "best_epoch": trainer.progress.best_epoch,
         "epochs": trainer.progress.history,
     }
     aside = run / ".metrics.json"

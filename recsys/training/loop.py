@@ -57,8 +57,7 @@ class Trainer:
         came_from = config.provenance and config.provenance.propensity
         self._propensity = came_from.sha256 if came_from else ""
         model = FairRec(config.model, corpus.news.sizes)
-        if config.optimizer.warm_start:
-            warm_start(model, corpus)
+        self._warm = config.optimizer.warm_start and warm_start(model, corpus)
         objective = Objective(
             config.model.dim,
             corpus.attributes.num_classes,
@@ -111,23 +110,27 @@ class Trainer:
         Raises:
             Interrupted: ``watch`` asked to stop; `latest` holds all that was done.
         """
-        rates = self._config.optimizer
+        done = self.progress
+        if self._warm and not done.history:
+            self._judge()
         while not self._is_over():
             self._run_epoch(self.loader, watch)
-            self.progress.epoch, self.progress.step = self.progress.epoch + 1, 0
+            mean, done.loss_sum = done.loss_sum / len(self.loader), 0.0
+            done.epoch, done.step = done.epoch + 1, 0
+            self._judge(loss=mean)
             self.save()
         restore(self._placed, checkpoint.load(self.best)["model"])
         logger.info(
             "best epoch %d of %d: validation nDCG@10 %.4f (patience %d)",
-            self.progress.best_epoch + 1,
-            self.progress.epoch,
-            self.progress.history[self.progress.best_epoch]["ndcg@10"],
-            rates.patience,
+            done.best_epoch,
+            done.epoch,
+            done.best[1],
+            self._config.optimizer.patience,
         )
 
     def _is_over(self) -> bool:
         done, rates = self.progress, self._config.optimizer
-        waited = done.epoch - 1 - done.best_epoch
+        waited = done.epoch - done.best_epoch
         return done.epoch >= rates.max_epochs or (done.epoch > 0 and waited >= rates.patience)
 
     def _run_epoch(self, loader: Loader, watch: Watch) -> None:
@@ -146,7 +149,6 @@ class Trainer:
                 saved = time.monotonic()
             if stop:
                 raise Interrupted
-        self._finish_epoch(len(loader))
 
     def step(self, batch: Batch, warm: float) -> float:
         """Update opponents, then the model, on one batch; return the model's loss.
@@ -188,20 +190,15 @@ class Trainer:
             nn.utils.clip_grad_norm_(group["params"], GRADIENT_NORM)
         optimizer.step()
 
-    def _finish_epoch(self, num_steps: int) -> None:
+    def _judge(self, **marks: float) -> None:
         """Erase, validate, and keep the weights when they are the best so far."""
         done = self.progress
         if self._config.fairness.erase:
             erase(self.model, self._corpus, self._config.model)
-        marks = {
-            "loss": done.loss_sum / num_steps,
-            "ndcg@10": self._validate(),
-            **self._attack(),
-        }
-        done.history.append(marks)
-        done.loss_sum = 0.0
+        marks |= {"ndcg@10": self._validate(), **self._attack()}
+        done.history.append({"epoch": done.epoch, **marks})
         told = ", ".join(f"{name} {value:.4f}" for name, value in marks.items())
-        logger.info("epoch %d: %s", done.epoch + 1, told)
+        logger.info("epoch %d: %s", done.epoch, told)
         if (merit := self._merit(marks)) > done.best:
             done.best, done.best_epoch = merit, done.epoch
             checkpoint.save({"model": plain(self._placed.state_dict())}, self.best)

@@ -48,6 +48,8 @@ class FairnessConfig(Config):
     """reverse: minus the discriminator's loss, as in the paper; confusion: the uniform guess."""
     bias_free_ranking: NonNegativeFloat = 1.0
     """Weight of ranking with the bias-free part alone, beside ranking with the sum."""
+    residual: bool = True
+    """Let the bias-aware part learn what the bias-free one leaves over, without changing it."""
     shared_gradient: bool = False
     """Let attribute losses of the bias-aware part change the news encoder, as the paper does."""
     discriminator: tuple[PositiveInt, ...] = (128, 128)
@@ -83,6 +85,7 @@ PRESETS: Mapping[str, dict[str, Any]] = {
         "adversarial": 0.5,
         "balance": 0.0,
         "bias_free_ranking": 0.0,
+        "residual": False,
         "shared_gradient": True,
         "target": "reverse",
         "discriminator": (),
@@ -120,11 +123,15 @@ class Objective(nn.Module):
         """Rank with the bias-free part, with the sum of both, or with each in turn."""
         if not self._config.decomposed:
             return _rank(interest.bias_free, interest.news, batch)
-        loss = _rank(interest.bias_free + interest.bias_aware, interest.news, batch)
+        loss = _rank(self._base(interest) + interest.bias_aware, interest.news, batch)
         if self._config.bias_free_ranking:
             alone = _rank(interest.bias_free, interest.news, batch)
             loss = loss + self._config.bias_free_ranking * alone
         return loss
+
+    def _base(self, interest: Interest) -> Tensor:
+        """Return the bias-free part as the bias-aware one sees it."""
+        return interest.bias_free.detach() if self._config.residual else interest.bias_free
 
     def fairness_losses(
         self, interest: Interest, attribute_view: Tensor, batch: Batch, *, progress: float
@@ -144,10 +151,10 @@ class Objective(nn.Module):
             "attribute": config.attribute
             * _over_attributes(attribute_loss, self.predictor(attribute_view), batch),
             "orthogonality": config.orthogonality
-            * cosine_loss(interest.bias_free, interest.bias_aware),
+            * cosine_loss(self._base(interest), interest.bias_aware),
         }
         if config.covariance:
-            apart = covariance_loss(interest.bias_free, interest.bias_aware)
+            apart = covariance_loss(self._base(interest), interest.bias_aware)
             losses["covariance"] = config.covariance * apart
         if config.balances and batch.beliefs.shape[1]:
             losses["balance"] = self.pressure(interest.audience, batch.beliefs)

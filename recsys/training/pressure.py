@@ -49,7 +49,9 @@ class Pressure(nn.Module):
         """Return the weighted penalty, and move the weights."""
         found = explained_by_others(vectors, beliefs)
         self._adapt(found.detach(), beliefs)
-        return self.weight.clone() @ found
+        # Nothing is earned below zero: attackers can be made wrong about the very readers of the
+        # audience, and be right about others.
+        return self.weight.clone() @ found.clamp(min=0)
 
     @torch.no_grad()
     def _adapt(self, found: Tensor, beliefs: Tensor) -> None:

@@ -33,8 +33,10 @@ class Progress:
     step: int = 0
     best: tuple[float, float] = (-math.inf, -math.inf)
     """Of the best epoch, by what it gives away too much, then by its ranking."""
-    best_epoch: int = -1
+    best_epoch: int = 0
+    """How many epochs the best had behind it; 0 is the warm start."""
     loss_sum: float = 0.0
     """Of the steps of this epoch."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """For each finished epoch its mean loss, validation nDCG@10 and what attackers find."""
+    """For each finished epoch its number, mean loss, validation nDCG@10 and what attackers find; a
+    warm start is number 0."""

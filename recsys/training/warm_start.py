@@ -10,15 +10,18 @@ from recsys.training.corpus import Corpus
 
 
 @torch.no_grad()
-def warm_start(model: FairRec, corpus: Corpus) -> None:
+def warm_start(model: FairRec, corpus: Corpus) -> bool:
     """Give the id table the factors of the training clicks; without ids nothing changes.
 
     A reader who is the sum of the news clicked, ranked by dot product, is then a good recommender
     before the first step, and what is trained is where it differs. News without factors keep
     their random start.
+
+    Returns:
+        Whether there is such a start.
     """
     if "id" not in model.news_encoder.topics:
-        return
+        return False
     train, log = corpus.split.train, corpus.log
     ids = corpus.news.features.ids.numpy()[log.clicks.news[train]]
     train, ids = train[ids > 0], ids[ids > 0]
@@ -29,3 +32,4 @@ def warm_start(model: FairRec, corpus: Corpus) -> None:
     kept = rows.any(dim=1)
     # News that hardly anybody clicked have no direction; they would only be short.
     table[kept] = rows[kept] / rows[kept].square().sum(dim=1).mean().sqrt()
+    return bool(kept.any())

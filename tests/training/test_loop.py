@@ -43,6 +43,10 @@ def fairness(config, **settings):
     return config.model_copy(update={"fairness": FairnessConfig.model_validate(settings)})
 
 
+def rates(config, **settings):
+    return config.model_copy(update={"optimizer": config.optimizer.model_copy(update=settings)})
+
+
 def test_training_learns_the_topic_of_each_reader(corpus, tiny_config, tmp_path, cpu):
     unconstrained = trainer_of(corpus, fairness(tiny_config, preset="off"), tmp_path, cpu)
     unconstrained.run(never)
@@ -161,12 +165,12 @@ def test_every_estimator_works_with_every_preset(
     counted, config = weighed(corpus_of(tiny_dataset, config), config, estimator=estimator)
     trainer = trainer_of(counted, config, tmp_path, cpu)
     trainer.run(never)
-    assert np.isfinite([epoch["loss"] for epoch in trainer.progress.history]).all()
+    assert np.isfinite([epoch["loss"] for epoch in trainer.progress.history[1:]]).all()
     assert all(torch.isfinite(value).all() for value in weights(trainer).values())
 
 
 def test_a_loss_that_is_no_number_stops_and_names_its_term(corpus, tiny_config, tmp_path, cpu):
-    trainer = trainer_of(corpus, tiny_config, tmp_path, cpu)
+    trainer = trainer_of(corpus, rates(tiny_config, warm_start=False), tmp_path, cpu)
     with torch.no_grad():
         trainer.model.bias_free.encode.join.weight.fill_(torch.nan)
     with pytest.raises(TrainingDiverged, match=r"epoch 1, step 1 .*ranking"):
@@ -176,8 +180,24 @@ def test_a_loss_that_is_no_number_stops_and_names_its_term(corpus, tiny_config, 
 @pytest.mark.parametrize("preset", ["off", "paper"])
 def test_every_preset_trains(corpus, tiny_config, tmp_path, cpu, preset):
     fairness = type(tiny_config.fairness).model_validate(preset)
-    optimizer = tiny_config.optimizer.model_copy(update={"max_epochs": 1})
-    config = tiny_config.model_copy(update={"fairness": fairness, "optimizer": optimizer})
+    config = rates(tiny_config, max_epochs=1).model_copy(update={"fairness": fairness})
     trainer = trainer_of(corpus, config, tmp_path, cpu)
     trainer.run(never)
-    assert len(trainer.progress.history) == 1
+    assert [epoch["epoch"] for epoch in trainer.progress.history] == [0, 1]
+
+
+def test_a_warm_start_that_training_spoils_is_what_is_kept(corpus, tiny_config, tmp_path, cpu):
+    spoiling = rates(tiny_config, learning_rate=3.0, table_learning_rate=30.0, patience=2)
+    off = fairness(spoiling, decomposed=False)
+    trainer = trainer_of(corpus, off, tmp_path, cpu)
+    start = {name: value.clone() for name, value in weights(trainer).items()}
+    trainer.run(never)
+    assert (trainer.progress.best_epoch, trainer.progress.epoch) == (0, 2)
+    for name, value in weights(trainer).items():
+        torch.testing.assert_close(value, start[name])
+
+
+def test_a_random_start_is_not_among_the_epochs(corpus, tiny_config, tmp_path, cpu):
+    trainer = trainer_of(corpus, rates(tiny_config, warm_start=False), tmp_path, cpu)
+    trainer.run(never)
+    assert trainer.progress.history[0]["epoch"] == 1

@@ -74,3 +74,13 @@ def test_what_is_allowed_is_what_scores_of_that_auc_explain(auc):
     explained = torch.corrcoef(torch.stack([scores, group]))[0, 1] ** 2
     variance = group.mean() * (1 - group.mean())
     assert float(allowed(auc, variance)) == pytest.approx(float(explained), rel=0.1)
+
+
+def test_attackers_who_are_wrong_cost_nothing_and_earn_nothing():
+    pressure = Pressure(1, weight=1.0, leakage=0.55, rate=0.0)
+    torch.manual_seed(0)
+    coins = (torch.rand(20, READERS, 1) < 0.5).float()
+    vectors = torch.randn(READERS, 4)
+    charges = torch.stack([pressure(vectors, coin) for coin in coins])
+    assert (charges == 0).any()
+    assert (charges >= 0).all()
