@@ -37,24 +37,33 @@ def explained_by_others(
     half = len(vectors) // 2
     first, second = slice(0, half), slice(half, 2 * half)
     found = [
-        (_guess(kernel, centred, fit=fit, judge=judge) * centred[judge]).sum(dim=0)
+        _covariance(kernel, centred, fit=fit, judge=judge)
         for fit, judge in ((first, second), (second, first))
     ]
     return torch.stack(found).sum(dim=0) / centred.square().sum(dim=0).clamp(min=1e-6)
 
 
-def _guess(
+def _covariance(
     kernel: Float[Tensor, "readers readers"],
     beliefs: Float[Tensor, "readers groups"],
     *,
     fit: slice,
     judge: slice,
-) -> Float[Tensor, "judged groups"]:
-    """Fit a kernel ridge regression to some readers and guess the beliefs about others."""
-    known = kernel[fit, fit]
-    padded = known + RIDGE * torch.eye(len(known)).to(known)
-    root = torch.linalg.cholesky_ex(padded).L  # of what is no number: no number, and no exception
-    return kernel[judge, fit] @ torch.cholesky_solve(beliefs[fit], root)
+) -> Float[Tensor, " groups"]:
+    """Sum of the beliefs about some readers times what a regression on others guesses of them.
+
+    With w the weights of the regression, and v those of the regression of what is judged, the
+    derivative of b' K w is b' dK w - v' dK w: no factorisation has to be differentiated.
+    """
+    known, across = kernel[fit, fit], kernel[judge, fit]
+    with torch.no_grad():
+        # Of what is no number: no number, and no exception.
+        root = torch.linalg.cholesky_ex(known + RIDGE * torch.eye(len(known)).to(known)).L
+        weights = torch.cholesky_solve(beliefs[fit], root)
+        backwards = torch.cholesky_solve(across.T @ beliefs[judge], root)
+    guessed = (beliefs[judge] * (across @ weights)).sum(dim=0)
+    refitted = (backwards * (known @ weights)).sum(dim=0)
+    return guessed - (refitted - refitted.detach())
 
 
 def _kernel(vectors: Float[Tensor, "readers dim"]) -> Float[Tensor, "readers readers"]:
@@ -63,7 +72,8 @@ def _kernel(vectors: Float[Tensor, "readers dim"]) -> Float[Tensor, "readers rea
     inner = units @ units.T / units.shape[1]
     length = inner.diagonal()
     distance = (length[:, None] + length - 2 * inner).clamp(min=0)
-    gaussian = [torch.exp(-distance / (2 * width**2)) for width in BANDWIDTHS]
-    kernel = inner + torch.stack(gaussian).sum(dim=0)
+    kernel = inner
+    for width in BANDWIDTHS:
+        kernel = kernel + torch.exp(distance * (-0.5 / width**2))
     mean = kernel.mean(dim=0)
     return kernel - mean[:, None] - mean + mean.mean()

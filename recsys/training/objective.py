@@ -33,14 +33,14 @@ class FairnessConfig(Config):
     """Weight of the two parts' correlation over a batch."""
     adversarial: NonNegativeFloat = 0.0
     """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
-    balance: NonNegativeFloat = 0.05
+    balance: NonNegativeFloat = 1.0
     """Weight, at first, of what the best kernel ridge attacker reads off the bias-free part about
     the groups that clicks give away: see `recsys.training.beliefs`."""
-    leakage: float = Field(default=0.53, gt=0.5, le=1)
+    leakage: float = Field(default=0.55, gt=0.5, le=1)
     """AUC of that attacker to end at: the weight of balance grows while it finds more, and falls
     while it finds less. Also what an epoch must hold to be chosen for its ranking."""
-    balance_rate: NonNegativeFloat = 0.01
-    """Largest relative change of the weight of balance in a step; 0 keeps it as it is."""
+    balance_rate: NonNegativeFloat = 0.5
+    """Largest change of the logarithm of the weight of balance in an epoch; 0 keeps the weight."""
     erase: bool = False
     """Erase what vectors tell linearly, in closed form, after each epoch; what follows is learned
     behind that erasure. Instead of balance: both together cost more than either."""
@@ -101,7 +101,13 @@ class Objective(nn.Module):
     """The losses, with the heads that guess attributes."""
 
     def __init__(
-        self, dim: int, num_classes: list[int], config: FairnessConfig, *, groups: int = 0
+        self,
+        dim: int,
+        num_classes: list[int],
+        config: FairnessConfig,
+        *,
+        groups: int = 0,
+        steps: int = 1,
     ) -> None:
         """Set up.
 
@@ -110,13 +116,17 @@ class Objective(nn.Module):
             num_classes: Values of each attribute.
             config: Which losses, and how much of each.
             groups: Columns of beliefs.
+            steps: Of an epoch.
         """
         super().__init__()
         self._config = config
         self.predictor = AttributeHeads(dim, num_classes)
         self.discriminator = AttributeHeads(dim, num_classes, hidden=config.discriminator)
         self.pressure = Pressure(
-            groups, weight=config.balance, leakage=config.leakage, rate=config.balance_rate
+            groups,
+            weight=config.balance,
+            leakage=config.leakage,
+            rate=config.balance_rate / max(steps, 1),
         )
 
     def ranking_loss(self, interest: Interest, batch: Batch) -> Tensor:

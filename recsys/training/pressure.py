@@ -12,7 +12,7 @@ from recsys.losses.dependence import explained_by_others
 MEMORY = 0.95
 """Share of a running mean that a step leaves in place."""
 CORRECTION, STRICTEST = 40.0, 32.0
-"""How fast, and how far, the bound follows what stronger attackers find."""
+"""How fast, and by what factor at most, the bound follows what attackers find on all readers."""
 LARGEST = 32.0
 """Weight of balance that is never exceeded: beyond it nothing is learned but balance."""
 
@@ -32,7 +32,7 @@ class Pressure(nn.Module):
             groups: Each has a weight of its own.
             weight: Of the penalty, at first.
             leakage: AUC of the attacker that is allowed, above 0.5.
-            rate: Largest relative change of the weight in a step.
+            rate: Largest change of the weight's logarithm in a step.
         """
         super().__init__()
         self._leakage, self._rate = leakage, rate
@@ -65,13 +65,16 @@ class Pressure(nn.Module):
 
     @torch.no_grad()
     def correct(self, leakage: float) -> None:
-        """Hold a stricter or a laxer bound, by what stronger attackers found on all readers.
+        """Hold a stricter or a laxer bound, by what attackers found on all readers.
+
+        They learn from more readers than an audience has, and so find more; or less, where the
+        model came to suit the audiences it was charged for.
 
         Args:
             leakage: Their AUC; 0.01 above the allowed makes the bound stricter by a half.
         """
         factor = math.exp(CORRECTION * (leakage - self._leakage))
-        self.strictness.mul_(min(max(factor, 0.5), 2.0)).clamp_(1.0, STRICTEST)
+        self.strictness.mul_(min(max(factor, 0.5), 2.0)).clamp_(1 / STRICTEST, STRICTEST)
 
 
 def allowed(auc: float, variance: Float[Tensor, " groups"]) -> Float[Tensor, " groups"]:

@@ -87,3 +87,8 @@ def test_a_group_that_the_vectors_tell_is_explained_whole(vectors):
 def test_hardly_any_reader_has_a_finite_cost(readers):
     few = explained_by_others(torch.randn(readers, 4), torch.rand(readers, 2))
     assert torch.isfinite(few).all()
+
+
+def test_the_gradient_is_that_of_the_value(vectors):
+    few, beliefs = vectors[:12].double().requires_grad_(), torch.rand(12, 2, generator=draw(3))
+    torch.autograd.gradcheck(explained_by_others, (few, beliefs.double()), atol=1e-6)
