@@ -6,6 +6,7 @@ may use, out of fold for these, and its beliefs about *all* readers are what tra
 the estimated attribute of FairGNN (Dai and Wang, 2021, arXiv:2009.01454), without its gradient.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ class Views(NamedTuple):
 
 def beliefs(
     log: ReadingLog,
-    topics: np.ndarray,
+    topics: Sequence[np.ndarray],
     attributes: ReaderAttributes,
     train: np.ndarray,
     *,
@@ -52,7 +53,7 @@ def beliefs(
 
     Args:
         log: The clicks.
-        topics: A number for the topic of each news.
+        topics: For each kind of topic, a number for the topic of each news.
         attributes: Labels, and for whom they may be used.
         train: Clicks that may be learned from.
         seed: Decides folds and projections.
@@ -72,23 +73,27 @@ def beliefs(
     return np.concatenate([nothing, *columns], axis=1).astype(np.float32)
 
 
-def _views(log: ReadingLog, topics: np.ndarray, train: np.ndarray, seed: int) -> Views:
-    """Describe readers by their clicks, rare news counting more, and by their shares of topics.
+def _views(log: ReadingLog, topics: Sequence[np.ndarray], train: np.ndarray, seed: int) -> Views:
+    """Describe readers by their clicks, rare news counting more, and by shares of topics.
 
     Salton and Buckley, 1988, doi:10.1016/0306-4573(88)90021-0; each block has length 1.
     """
     readers, news = log.reader_of_click[train], log.clicks.news[train]
     shape = (len(log.user_ids), len(log.news_ids))
     clicked = csr_array((np.ones(len(train)), (readers, news)), shape=shape)
-    shape = (len(log.user_ids), topics.max() + 1)
-    shares = csr_array((np.ones(len(train)), (readers, topics[news])), shape=shape)
     rare = TfidfTransformer(sublinear_tf=True).fit_transform(clicked)
-    both = csr_array(hstack([rare, normalize(shares)]))
-    size = min(COMPONENTS, min(both.shape) - 1)
-    directions = TruncatedSVD(size, random_state=seed).fit_transform(both)
+    shares = [
+        csr_array(
+            (np.ones(len(train)), (readers, topic[news])), (len(log.user_ids), topic.max() + 1)
+        )
+        for topic in topics
+    ]
+    clicks = csr_array(hstack([rare, *map(normalize, shares)]))
+    size = min(COMPONENTS, min(clicks.shape) - 1)
+    directions = TruncatedSVD(size, random_state=seed).fit_transform(clicks)
     tastes = clicked @ autoencoder.factors(clicked, FACTORS)
     often = np.sqrt(1 + clicked.sum(axis=1))
-    return Views(both, directions, tastes / often[:, None])
+    return Views(clicks, directions, tastes / often[:, None])
 
 
 def _believe(

@@ -34,7 +34,7 @@ def test_readers_nobody_told_are_believed_by_their_clicks(rng):
     bits, log = log_of(rng, told=0.4)
     known = np.arange(READERS) < READERS // 2
     found = beliefs(
-        log, np.zeros(NEWS, dtype=int), attributes_of(bits, known), np.arange(6000), seed=0
+        log, [np.zeros(NEWS, dtype=int)], attributes_of(bits, known), np.arange(6000), seed=0
     )
     assert roc_auc_score(bits[~known], found[~known, 1]) > 0.9
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
@@ -44,7 +44,7 @@ def test_clicks_that_tell_nothing_leave_beliefs_near_the_share_of_the_group(rng)
     bits, log = log_of(rng, told=0.0)
     known = np.ones(READERS, dtype=bool)
     found = beliefs(
-        log, np.zeros(NEWS, dtype=int), attributes_of(bits, known), np.arange(6000), seed=0
+        log, [np.zeros(NEWS, dtype=int)], attributes_of(bits, known), np.arange(6000), seed=0
     )
     assert np.abs(found[:, 1] - bits.mean()).mean() < 0.1
 
@@ -54,7 +54,7 @@ def test_labels_of_readers_kept_for_the_audit_change_nothing(rng):
     known = np.arange(READERS) < READERS // 2
     poisoned = np.where(known, bits, 1 - bits)
     first, second = (
-        beliefs(log, np.zeros(NEWS, dtype=int), attributes_of(b, known), np.arange(6000), seed=0)
+        beliefs(log, [np.zeros(NEWS, dtype=int)], attributes_of(b, known), np.arange(6000), seed=0)
         for b in (bits, poisoned)
     )
     np.testing.assert_array_equal(first, second)
@@ -64,6 +64,6 @@ def test_an_attribute_too_few_readers_state_is_left_out(rng):
     bits, log = log_of(rng, told=0.4)
     known = np.arange(READERS) < FOLDS - 1
     found = beliefs(
-        log, np.zeros(NEWS, dtype=int), attributes_of(bits, known), np.arange(6000), seed=0
+        log, [np.zeros(NEWS, dtype=int)], attributes_of(bits, known), np.arange(6000), seed=0
     )
     assert found.shape == (READERS, 0)
