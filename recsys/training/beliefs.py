@@ -82,10 +82,9 @@ def _views(log: ReadingLog, topics: Sequence[np.ndarray], train: np.ndarray, see
     shape = (len(log.user_ids), len(log.news_ids))
     clicked = csr_array((np.ones(len(train)), (readers, news)), shape=shape)
     rare = TfidfTransformer(sublinear_tf=True).fit_transform(clicked)
+    ones, number = np.ones(len(train)), len(log.user_ids)
     shares = [
-        csr_array(
-            (np.ones(len(train)), (readers, topic[news])), (len(log.user_ids), topic.max() + 1)
-        )
+        csr_array((ones, (readers, topic[news])), shape=(number, topic.max() + 1))
         for topic in topics
     ]
     clicks = csr_array(hstack([rare, *map(normalize, shares)]))

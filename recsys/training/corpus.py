@@ -75,7 +75,9 @@ def assemble(
     attributes = reader_attributes(table, log.user_ids, draw < attributes_config.share)
     believed = np.zeros((len(log.user_ids), 0), dtype=np.float32)
     if believe:
-        topics = [news.features.categories.numpy(), news.features.subcategories.numpy()]
+        topics = [news.features.categories.numpy()]
+        if "subcategory" in news_config.views:
+            topics.append(news.features.subcategories.numpy())
         believed = beliefs(log, topics, attributes, parts.train, seed=seed)
     return Corpus(log, parts, news, attributes, believed, tokenizer)
 
