@@ -13,7 +13,8 @@ frontier.json, which holds ``dataset``, ``config``, ``attribute``, ``seeds``, ``
 the code that trained the runs) and, by name, ``recipes``. Of each recipe:
 
 * ``settings``: its ``--set``.
-* ``ndcg@10``: over seeds, ``mean``, ``se`` (standard error; null for one seed) and ``by_seed``.
+* ``ndcg@10``: by true relevance where the dataset knows it, otherwise of held-out clicks; over
+  seeds, ``mean``, ``se`` (standard error; null for one seed) and ``by_seed``.
 * ``share_of_off``: the same of the ratio to ``off`` with the same seed, null without ``off``.
 * ``leakage``: by attribute, ``leakage``, its ``se``, ``attacker``, ``readers`` attacked by seed,
   and ``attackers``: the AUC of each, over seeds.
@@ -41,6 +42,7 @@ from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.fairness.leakage import leakage
+from recsys.training import truth
 from recsys.training.settings import TrainConfig
 
 Tree = dict[str, Any]
@@ -135,7 +137,9 @@ def attack(path: Path, dataset: Dataset, attributes: Sequence[str]) -> Tree:
     rows = np.flatnonzero(run.open_to_attack)
     vectors, users = run.bundle.readers.vectors[rows], [run.bundle.readers.ids[r] for r in rows]
     values = attribute_values(dataset, users, attributes)
-    found: Tree = {"ndcg@10": float(run.events["ndcg@10"].mean()), "leakage": {}, "readers": {}}
+    metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+    quality = metrics.get(truth.METRIC, metrics["ndcg@10"])["mean"]
+    found: Tree = {"ndcg@10": quality, "leakage": {}, "readers": {}}
     for name in attributes:
         leaks = leakage(vectors, values[name], rng=np.random.default_rng(AUDIT.seed))
         if leaks.best is None:
