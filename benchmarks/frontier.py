@@ -59,7 +59,6 @@ def recipes(attribute: str) -> dict[str, list[str]]:
         "paper": ["fairness=paper", alone],
         "default": [alone],
         "erasure": [alone, "fairness.balance=0", "fairness.erase=true"],
-        "both": [alone, "fairness.erase=true"],
         "gender-age": ['attributes.names=["gender","age"]'],
         "tenth": [alone, "attributes.share=0.1"],
     }

@@ -43,7 +43,7 @@ class FairnessConfig(Config):
     """Largest change of the logarithm of the weight of balance in an epoch; 0 keeps the weight."""
     erase: bool = False
     """Erase what vectors tell linearly, in closed form, after each epoch; what follows is learned
-    behind that erasure. Instead of balance: both together cost more than either."""
+    behind that erasure. Meant to stand in the place of balance."""
     target: Literal["reverse", "confusion"] = "confusion"
     """reverse: minus the discriminator's loss, as in the paper; confusion: the uniform guess."""
     bias_free_ranking: NonNegativeFloat = 1.0
