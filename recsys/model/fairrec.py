@@ -15,6 +15,9 @@ from recsys.model.batch import Batch
 from recsys.model.news_encoder import FeatureSizes, NewsEncoder, NewsEncoderConfig
 from recsys.model.user_encoder import UserEncoder
 
+OWN_VIEWS = ("category", "subcategory", "id")
+"""Of a news, that the bias-aware part looks up for itself: cheap, and enough to tell groups by."""
+
 
 class ModelConfig(Config):
     """Size of the networks."""
@@ -52,23 +55,33 @@ class Interest(NamedTuple):
     bias_aware: Float[Tensor, "batch dim"]
     audience: Float[Tensor, "audience dim"]
     """Bias-free part of the batch's audience, as it would be published: without dropout."""
+    aside: Float[Tensor, "items dim"]
+    """What the bias-aware part knows of the news besides."""
 
 
 class FairRec(nn.Module):
-    """A news encoder and two user encoders; ranks with the bias-free one alone."""
+    """A news encoder and two user encoders; ranks with the bias-free one alone.
+
+    News vectors come to suit the bias-free part: sums of them do not tell readers apart. The
+    bias-aware one reads them together with topics and ids of its own.
+    """
 
     def __init__(self, config: ModelConfig, sizes: FeatureSizes) -> None:
         super().__init__()
         self.news_encoder = NewsEncoder(config.dim, config.news, sizes)
         self.bias_free = UserEncoder(**config.tower())
         self.bias_aware = UserEncoder(**config.tower())
+        views = tuple(view for view in config.news.views if view in OWN_VIEWS)
+        own = config.news.model_copy(update={"views": views})
+        self.aside = NewsEncoder(config.dim, own, sizes)
 
     def forward(self, batch: Batch) -> Interest:
         """Encode the batch's news once and its readers twice."""
-        news = self.news_encoder(batch.news)
+        news, aside = self.news_encoder(batch.news), self.aside(batch.news)
         return Interest(
             news=news,
             bias_free=self.bias_free(news, batch.history, batch.history_mask),
-            bias_aware=self.bias_aware(news, batch.history, batch.history_mask),
+            bias_aware=self.bias_aware(news + aside, batch.history, batch.history_mask),
             audience=self.bias_free.published(news, batch.audience, batch.audience_mask),
+            aside=aside,
         )

@@ -40,11 +40,11 @@ def bundle(
         What serving needs, and the readers' bias-aware vectors, in the bundle's order, which it
         must never have; None when the model is not decomposed.
     """
-    news = judge.encode_news(trainer.model, corpus, device)
+    news = judge.encode_news(trainer.model.news_encoder, corpus, device)
     log, everyone = corpus.log, np.arange(len(corpus.log.user_ids))
     ends = log.clicks.offsets[1:]
 
-    def readers_by(encoder: UserEncoder) -> np.ndarray:
+    def readers_by(encoder: UserEncoder, news: torch.Tensor) -> np.ndarray:
         vectors = judge.encode_readers(
             encoder, news, log, readers=everyone, ends=ends, max_history=config.model.max_history
         )
@@ -53,7 +53,7 @@ def bundle(
     catalogue = _catalogue(dataset, log, news.cpu().numpy().astype(np.float16), config)
     readers = Readers(
         ids=[UserId(one) for one in log.user_ids],
-        vectors=readers_by(trainer.model.bias_free),
+        vectors=readers_by(trainer.model.bias_free, news),
         clicks=log.clicks.news.astype(np.int32),
         offsets=log.clicks.offsets.astype(np.int64),
     )
@@ -70,7 +70,10 @@ def bundle(
         user_encoder=config.model.tower(),
         created_at=now,
     )
-    aware = readers_by(trainer.model.bias_aware) if config.fairness.decomposed else None
+    aware = None
+    if config.fairness.decomposed:
+        aside = judge.encode_news(trainer.model.aside, corpus, device)
+        aware = readers_by(trainer.model.bias_aware, news + aside)
     return Bundle(manifest, catalogue, readers, encoder), aware
 
 

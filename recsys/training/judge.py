@@ -11,6 +11,7 @@ from recsys.data.reading_log import ReadingLog
 from recsys.data.splits import Questions
 from recsys.evaluation.ranking import ndcg, ndcg_at_rank, rank_of
 from recsys.model.fairrec import FairRec, ModelConfig
+from recsys.model.news_encoder import NewsEncoder
 from recsys.model.user_encoder import UserEncoder
 from recsys.training.corpus import Corpus
 from recsys.training.loader import histories, training_ends
@@ -20,13 +21,15 @@ SCORES_AT_ONCE = 4_000_000
 
 
 @torch.no_grad()
-def encode_news(model: FairRec, corpus: Corpus, device: torch.device) -> Float[Tensor, "news dim"]:
+def encode_news(
+    encoder: NewsEncoder, corpus: Corpus, device: torch.device
+) -> Float[Tensor, "news dim"]:
     """Encode every news of a corpus, rounded as it is served (float16)."""
-    model.eval()
+    encoder.eval()
     parts = []
     for rows in torch.arange(len(corpus.log.news_ids)).split(8192):
         features = corpus.news.take(rows)
-        parts.append(model.news_encoder(type(features)(*(c.to(device) for c in features))))
+        parts.append(encoder(type(features)(*(c.to(device) for c in features))))
     return torch.cat(parts).half().float()
 
 
@@ -59,7 +62,7 @@ def encode_everybody(
         Rows of the readers, and their vectors as they are served.
     """
     readers, ends = training_ends(corpus)
-    news = encode_news(model, corpus, model.news_encoder.unknown.device)
+    news = encode_news(model.news_encoder, corpus, model.news_encoder.unknown.device)
     vectors = encode_readers(
         model.bias_free,
         news,

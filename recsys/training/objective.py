@@ -25,7 +25,7 @@ class FairnessConfig(Config):
     """Where the other settings start from: see `PRESETS`."""
     decomposed: bool = True
     """Learn a bias-aware part beside the bias-free one; without it nothing below counts."""
-    attribute: NonNegativeFloat = 0.1
+    attribute: NonNegativeFloat = 1.0
     """Weight of guessing the attributes from the bias-aware part (lambda_G)."""
     orthogonality: NonNegativeFloat = 0.1
     """Weight of the two parts' cosine (lambda_D)."""
@@ -80,7 +80,6 @@ class FairnessConfig(Config):
 PRESETS: Mapping[str, dict[str, Any]] = {
     "off": {"decomposed": False},
     "paper": {
-        "attribute": 1.0,
         "orthogonality": 1.0,
         "adversarial": 0.5,
         "balance": 0.0,

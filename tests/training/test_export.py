@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from sklearn.preprocessing import StandardScaler
 
 from recsys.model.user_encoder import UserEncoder
 from recsys.ranker.bundle import load, save
 from recsys.training import export
 from recsys.training.loop import Trainer
+from recsys.training.objective import FairnessConfig
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 
@@ -46,6 +48,22 @@ def test_nothing_of_the_bias_aware_part_is_in_the_encoder(exported):
     trainer, bundle, _ = exported
     names = set(safetensors.torch.load(bundle.encoder))
     assert names == set(trainer.model.bias_free.state_dict())
+
+
+def test_the_bias_aware_part_knows_what_the_bias_free_one_was_kept_from(
+    corpus, tiny_dataset, tiny_config, tmp_path, cpu
+):
+    spoken = tiny_config.model_copy(update={"fairness": FairnessConfig(balance=10.0)})
+    trainer = Trainer(corpus, spoken, tmp_path, cpu)
+    trainer.run(lambda progress, size, loss: False)
+    bundle, aware = export.bundle(trainer, corpus, tiny_dataset, spoken, device=cpu, now=NOW)
+    groups = np.arange(len(aware)) % 2  # gender goes with the number of the reader
+
+    def gap(vectors):
+        units = StandardScaler().fit_transform(vectors.astype(np.float64))
+        return np.abs(units[groups == 1].mean(axis=0) - units[groups == 0].mean(axis=0)).max()
+
+    assert gap(aware) > 1.5 * gap(bundle.readers.vectors)
 
 
 def test_fresher_clicks_count_more_in_popularity(exported, corpus):

@@ -32,7 +32,7 @@ def batch(negatives=(), known=True):
 @pytest.fixture
 def interest():
     torch.manual_seed(0)
-    return Interest(*(torch.randn(rows, 3, requires_grad=True) for rows in (4, 2, 2, 2)))
+    return Interest(*(torch.randn(rows, 3, requires_grad=True) for rows in (4, 2, 2, 2, 4)))
 
 
 def objective(preset):

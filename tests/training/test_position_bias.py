@@ -63,7 +63,7 @@ def preference(corpus, config, folder):
     """Train; how much higher politics scores than sport, for the mean reader."""
     trainer = Trainer(corpus, config, folder, torch.device("cpu"))
     trainer.run(lambda *_: False)
-    news = judge.encode_news(trainer.model, corpus, torch.device("cpu"))
+    news = judge.encode_news(trainer.model.news_encoder, corpus, torch.device("cpu"))
     readers = np.arange(READERS)
     vectors = judge.encode_readers(
         trainer.model.bias_free,
