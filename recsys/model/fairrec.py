@@ -6,6 +6,7 @@ arXiv:2006.16742. Both user encoders read the same news vectors.
 
 from typing import Any, Literal, NamedTuple
 
+import torch
 from jaxtyping import Float
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
@@ -66,8 +67,18 @@ class FairRec(nn.Module):
     bias-aware one reads them together with topics and ids of its own.
     """
 
-    def __init__(self, config: ModelConfig, sizes: FeatureSizes) -> None:
+    def __init__(
+        self, config: ModelConfig, sizes: FeatureSizes, *, decomposed: bool = True
+    ) -> None:
+        """Set up.
+
+        Args:
+            config: Sizes of the networks.
+            sizes: How many values each feature of a news takes.
+            decomposed: Compute the bias-aware part; otherwise it is zero.
+        """
         super().__init__()
+        self._decomposed = decomposed
         self.news_encoder = NewsEncoder(config.dim, config.news, sizes)
         self.bias_free = UserEncoder(**config.tower())
         self.bias_aware = UserEncoder(**config.tower())
@@ -77,11 +88,16 @@ class FairRec(nn.Module):
 
     def forward(self, batch: Batch) -> Interest:
         """Encode the batch's news once and its readers twice."""
-        news, aside = self.news_encoder(batch.news), self.aside(batch.news)
+        news = self.news_encoder(batch.news)
+        bias_free = self.bias_free(news, batch.history, batch.history_mask)
+        aside, bias_aware = torch.zeros_like(news), torch.zeros_like(bias_free)
+        if self._decomposed:
+            aside = self.aside(batch.news)
+            bias_aware = self.bias_aware(news + aside, batch.history, batch.history_mask)
         return Interest(
             news=news,
-            bias_free=self.bias_free(news, batch.history, batch.history_mask),
-            bias_aware=self.bias_aware(news + aside, batch.history, batch.history_mask),
+            bias_free=bias_free,
+            bias_aware=bias_aware,
             audience=self.bias_free.published(news, batch.audience, batch.audience_mask),
             aside=aside,
         )

@@ -63,7 +63,7 @@ class Trainer:
             max_history=config.model.max_history,
             seed=config.seed,
         )
-        model = FairRec(config.model, corpus.news.sizes)
+        model = FairRec(config.model, corpus.news.sizes, decomposed=config.fairness.decomposed)
         self._warm = config.optimizer.warm_start and warm_start(model, corpus)
         objective = Objective(
             config.model.dim,

@@ -55,6 +55,15 @@ def test_training_learns_the_topic_of_each_reader(corpus, tiny_config, tmp_path,
     assert np.nanmean(ours) > 0.99 > np.nanmean(popular) + 0.1
 
 
+@pytest.mark.parametrize(("preset", "computed"), [("off", False), ("default", True)])
+def test_the_bias_aware_part_is_computed_only_where_there_is_one(
+    preset, computed, corpus, tiny_config, tmp_path, cpu
+):
+    trainer = trainer_of(corpus, fairness(tiny_config, preset=preset), tmp_path, cpu)
+    interest = trainer.model(next(trainer.loader.epoch(0)))
+    assert bool(interest.bias_aware.any()) == bool(interest.aside.any()) == computed
+
+
 @pytest.mark.parametrize(("balance", "listeners"), [(0.05, 40), (0.0, 0)])
 def test_an_audience_is_encoded_only_where_it_is_charged_for(
     balance, listeners, corpus, tiny_config, tmp_path, cpu
