@@ -27,10 +27,12 @@ from recsys.training.attributes import ReaderAttributes
 
 FOLDS, COMPONENTS, FACTORS, KERNEL_READERS = 5, 48, 16, 4000
 """Readers beyond `KERNEL_READERS` are drawn from for the kernel estimators: they are quadratic."""
+PRIOR_CLICKS = 3.0
+"""Of each topic, that a leaning starts from: a single click says little."""
 
 
 class Views(NamedTuple):
-    """Readers three times."""
+    """Readers four times."""
 
     clicks: csr_array
     """News and topics clicked."""
@@ -39,6 +41,8 @@ class Views(NamedTuple):
     tastes: Float[np.ndarray, "readers factors"]
     """Few factors of a linear autoencoder, as a recommender sees them: what only pairs of tastes
     tell is found here."""
+    leanings: Float[np.ndarray, "readers topics"]
+    """How much more often than all others a reader clicked each topic, as a logarithm."""
 
 
 def beliefs(
@@ -83,16 +87,24 @@ def _views(log: ReadingLog, topics: Sequence[np.ndarray], train: np.ndarray, see
     clicked = csr_array((np.ones(len(train)), (readers, news)), shape=shape)
     rare = TfidfTransformer(sublinear_tf=True).fit_transform(clicked)
     ones, number = np.ones(len(train)), len(log.user_ids)
-    shares = [
+    counts = [
         csr_array((ones, (readers, topic[news])), shape=(number, topic.max() + 1))
         for topic in topics
     ]
-    clicks = csr_array(hstack([rare, *map(normalize, shares)]))
+    clicks = csr_array(hstack([rare, *map(normalize, counts)]))
     size = min(COMPONENTS, min(clicks.shape) - 1)
     directions = TruncatedSVD(size, random_state=seed).fit_transform(clicks)
     tastes = clicked @ autoencoder.factors(clicked, FACTORS)
     often = np.sqrt(1 + clicked.sum(axis=1))
-    return Views(clicks, directions, tastes / often[:, None])
+    leanings = np.hstack([_leanings(count.toarray()) for count in counts])
+    return Views(clicks, directions, tastes / often[:, None], leanings)
+
+
+def _leanings(clicks: Float[np.ndarray, "readers topics"]) -> Float[np.ndarray, "readers topics"]:
+    """Compare clicks with as many spread over the topics as all readers' are."""
+    expected = clicks.sum(axis=1, keepdims=True) * (clicks.sum(axis=0) / clicks.sum())
+    leanings: np.ndarray = np.log((clicks + PRIOR_CLICKS) / (expected + PRIOR_CLICKS))
+    return leanings
 
 
 def _believe(
@@ -119,7 +131,7 @@ def _scores(
     some = pd.Series(fit).sample(min(len(fit), KERNEL_READERS), random_state=seed).to_numpy()
     linear = LogisticRegression(max_iter=500).fit(views.clicks[fit], labels[fit])
     guesses = [linear.decision_function(views.clicks)]
-    for view, width in ((views.directions, 1.0), (views.tastes, 0.3)):
+    for view, width in ((views.directions, 1.0), (views.tastes, 0.3), (views.leanings, 0.3)):
         kernel = make_pipeline(StandardScaler(), SVC(gamma=width / view.shape[1]))
         guesses.append(kernel.fit(view[some], labels[some]).decision_function(view))
     return np.hstack([_columns(guess) for guess in guesses])

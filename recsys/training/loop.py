@@ -16,6 +16,7 @@ from recsys.errors import CheckpointError
 from recsys.model.batch import Batch, NewsFeatures
 from recsys.model.fairrec import FairRec, Interest
 from recsys.training import checkpoint, judge, sentinel
+from recsys.training.averaging import RunningMean
 from recsys.training.corpus import Corpus
 from recsys.training.counterfactual import choosing_weights
 from recsys.training.erasure import erase
@@ -93,6 +94,7 @@ class Trainer:
             )
         if fused:
             self._optimizers["tables"] = fused
+        self._mean = RunningMean(self._placed, rates.average_steps)
         self.progress = Progress()
 
     @property
@@ -118,7 +120,8 @@ class Trainer:
             self._run_epoch(self.loader, watch)
             mean, done.loss_sum = done.loss_sum / len(self.loader), 0.0
             done.epoch, done.step = done.epoch + 1, 0
-            self._judge(loss=mean)
+            with self._mean.in_place():
+                self._judge(loss=mean)
             self.save()
         restore(self._placed, checkpoint.load(self.best)["model"])
         logger.info(
@@ -173,6 +176,7 @@ class Trainer:
         if not torch.isfinite(total):
             raise TrainingDiverged(self.progress, {"ranking": loss, **parts})
         self._update("dense", total)
+        self._mean.update()
         return float(total.detach())
 
     def _attribute_view(self, interest: Interest, batch: Batch) -> Tensor:
@@ -250,6 +254,7 @@ class Trainer:
                 "propensity": self._propensity,
                 "progress": asdict(self.progress),
                 "model": plain(self._placed.state_dict()),
+                "mean": self._mean.state_dict(),
                 "objective": plain(self.objective.state_dict()),
                 "optimizers": {n: plain(o.state_dict()) for n, o in self._optimizers.items()},
                 "generator": torch.get_rng_state(),
@@ -273,6 +278,7 @@ class Trainer:
                     f"{_told(self._propensity)}; give --propensity as it was, or --force"
                 )
             restore(self._placed, state["model"])
+            self._mean.load_state_dict(state["mean"])
             self.objective.load_state_dict(state["objective"])
             for name, optimizer in self._optimizers.items():
                 restore_optimizer(optimizer, state["optimizers"][name])

@@ -13,8 +13,10 @@ MEMORY = 0.95
 """Share of a running mean that a step leaves in place."""
 CORRECTION, STRICTEST = 40.0, 32.0
 """How fast, and by what factor at most, the bound follows what attackers find on all readers."""
-LARGEST = 32.0
-"""Weight of balance that is never exceeded: beyond it nothing is learned but balance."""
+SMALLEST, LARGEST = 0.03, 4.0
+"""Weights of balance it stays between, unless it starts beyond: with less, ranking was found to
+gain nothing and leakage to grow; with more, nothing is learned but balance, and row-wise Adagrad
+remembers for good how steep that was."""
 
 
 class Pressure(nn.Module):
@@ -36,6 +38,7 @@ class Pressure(nn.Module):
         """
         super().__init__()
         self._leakage, self._rate = leakage, rate
+        self._smallest, self._largest = min(SMALLEST, weight), max(LARGEST, weight)
         self.weight: Tensor
         self.excess: Tensor
         self.strictness: Tensor
@@ -61,7 +64,8 @@ class Pressure(nn.Module):
         found = found * beliefs.var(dim=0, correction=0) / variance
         bound = allowed(self._leakage, variance) / self.strictness
         self.excess.lerp_(found / bound - 1, 1 - MEMORY)
-        self.weight.mul_(torch.exp(self._rate * self.excess.clamp(-1, 1))).clamp_(max=LARGEST)
+        self.weight.mul_(torch.exp(self._rate * self.excess.clamp(-1, 1)))
+        self.weight.clamp_(self._smallest, self._largest)
 
     @torch.no_grad()
     def correct(self, leakage: float) -> None:

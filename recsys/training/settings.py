@@ -25,6 +25,8 @@ class OptimizerConfig(Config):
     discriminator_learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.0
     """Of the dense networks, decoupled."""
+    average_steps: PositiveInt = 1
+    """Judge and publish the mean of the weights after about so many steps; 1: the newest alone."""
     max_epochs: PositiveInt = 20
     patience: PositiveInt = 3
     """Epochs without a better validation nDCG before training ends."""

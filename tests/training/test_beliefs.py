@@ -60,6 +60,22 @@ def test_labels_of_readers_kept_for_the_audit_change_nothing(rng):
     np.testing.assert_array_equal(first, second)
 
 
+def test_many_leanings_to_rare_topics_are_believed(rng):
+    # One topic takes most clicks; of forty rare ones each group clicks its half more often.
+    bits = rng.integers(2, size=READERS)
+    favoured = np.arange(40) % 2 == bits[:, None]
+    odds = np.hstack([np.full((READERS, 1), 100.0), np.where(favoured, 1.4, 0.7)])
+    topic = np.array([rng.choice(41, 80, p=each / each.sum()) for each in odds])
+    news = topic * 50 + rng.integers(50, size=topic.shape)
+    flat = np.arange(news.size)
+    names = [str(i) for i in range(41 * 50)], [str(i) for i in range(READERS)]
+    clicks = Clicks(np.arange(READERS + 1) * 80, news.ravel(), flat, flat)
+    log = ReadingLog(names[0], len(names[0]), names[1], Shown(*(np.zeros(0),) * 7), clicks)
+    known = np.arange(READERS) < READERS // 2
+    found = beliefs(log, [np.arange(41).repeat(50)], attributes_of(bits, known), flat, seed=0)
+    assert roc_auc_score(bits[~known], found[~known, 1]) > 0.95
+
+
 def test_an_attribute_too_few_readers_state_is_left_out(rng):
     bits, log = log_of(rng, told=0.4)
     known = np.arange(READERS) < FOLDS - 1

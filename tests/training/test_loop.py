@@ -112,6 +112,34 @@ def test_an_interrupted_run_ends_as_if_it_had_never_stopped(
     assert finished.progress.history == resumed.progress.history
 
 
+def test_an_interrupted_run_with_averaged_weights_ends_as_if_it_had_never_stopped(
+    corpus, tiny_config, tmp_path, cpu
+):
+    averaging = rates(tiny_config, average_steps=5)
+    whole = trainer_of(corpus, averaging, tmp_path / "whole", cpu)
+    whole.run(never)
+    with pytest.raises(Interrupted):
+        trainer_of(corpus, averaging, tmp_path / "cut", cpu).run(
+            lambda progress, *_: (progress.epoch, progress.step) == (1, 2)
+        )
+    resumed = trainer_of(corpus, averaging, tmp_path / "cut", cpu)
+    resumed.resume()
+    resumed.run(never)
+    assert same(weights(whole), weights(resumed))
+
+
+def test_the_weights_that_are_kept_are_the_mean_of_the_last_steps(
+    finished, corpus, tiny_config, tmp_path, cpu
+):
+    seen = []
+    averaging = rates(tiny_config, average_steps=1000, warm_start=False, max_epochs=1)
+    trainer = trainer_of(corpus, averaging, tmp_path, cpu)
+    trainer.run(lambda *_: seen.append(weights(trainer)))
+    for name, kept in weights(trainer).items():
+        mean = torch.stack([each[name] for each in seen]).mean(dim=0)
+        torch.testing.assert_close(kept, mean)
+
+
 def test_a_checkpoint_of_other_settings_is_refused(finished, corpus, tiny_config, cpu):
     other = tiny_config.model_copy(update={"seed": 7})
     with pytest.raises(CheckpointError, match="other settings"):

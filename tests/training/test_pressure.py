@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from recsys.training.pressure import LARGEST, STRICTEST, Pressure, allowed
+from recsys.training.pressure import LARGEST, SMALLEST, STRICTEST, Pressure, allowed
 
 READERS = 600
 
@@ -34,8 +34,14 @@ def test_the_weight_stays_where_it_is_without_a_rate():
     assert pressed(shift=1.0, rate=0.0) == pytest.approx(0.1)
 
 
-def test_the_weight_has_a_limit():
-    assert pressed(shift=3.0, weight=50.0) == LARGEST
+def test_the_weight_stays_within_limits():
+    assert pressed(shift=3.0, steps=200) == LARGEST
+    assert pressed(shift=0.0, steps=200) == pytest.approx(SMALLEST)
+
+
+@pytest.mark.parametrize(("shift", "weight"), [(3.0, 50.0), (0.0, 0.001)])
+def test_a_weight_that_starts_beyond_the_limits_stays_where_it_starts(shift, weight):
+    assert pressed(shift=shift, weight=weight) == pytest.approx(weight)
 
 
 def test_each_group_has_its_own_weight():
