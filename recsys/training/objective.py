@@ -36,7 +36,7 @@ class FairnessConfig(Config):
     balance: NonNegativeFloat = 1.0
     """Weight, at first, of what the best kernel ridge attacker reads off the bias-free part about
     the groups that clicks give away: see `recsys.training.beliefs`."""
-    leakage: float = Field(default=0.55, gt=0.5, le=1)
+    leakage: float = Field(default=0.54, gt=0.5, le=1)
     """AUC of that attacker to end at: the weight of balance grows while it finds more, and falls
     while it finds less. Also what an epoch must hold to be chosen for its ranking."""
     balance_rate: NonNegativeFloat = 0.5
