@@ -33,13 +33,13 @@ class FairnessConfig(Config):
     """Weight of the two parts' correlation over a batch."""
     adversarial: NonNegativeFloat = 0.0
     """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
-    balance: NonNegativeFloat = 1.0
+    balance: NonNegativeFloat = 0.1
     """Weight, at first, of what the best kernel ridge attacker reads off the bias-free part about
     the groups that clicks give away: see `recsys.training.beliefs`."""
     leakage: float = Field(default=0.54, gt=0.5, le=1)
     """AUC of that attacker to end at: the weight of balance grows while it finds more, and falls
     while it finds less. Also what an epoch must hold to be chosen for its ranking."""
-    balance_rate: NonNegativeFloat = 0.5
+    balance_rate: NonNegativeFloat = 0.1
     """Largest change of the logarithm of the weight of balance in an epoch; 0 keeps the weight."""
     erase: bool = False
     """Erase what vectors tell linearly, in closed form, after each epoch; what follows is learned
