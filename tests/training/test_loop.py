@@ -112,24 +112,30 @@ def test_an_interrupted_run_ends_as_if_it_had_never_stopped(
     assert finished.progress.history == resumed.progress.history
 
 
+def cut_and_resumed(corpus, config, folder, cpu):
+    """A run that was stopped in its second epoch and gone on with."""
+    with pytest.raises(Interrupted):
+        trainer_of(corpus, config, folder, cpu).run(
+            lambda progress, *_: (progress.epoch, progress.step) == (1, 2)
+        )
+    resumed = trainer_of(corpus, config, folder, cpu)
+    resumed.resume()
+    resumed.run(never)
+    return resumed
+
+
 def test_an_interrupted_run_with_averaged_weights_ends_as_if_it_had_never_stopped(
     corpus, tiny_config, tmp_path, cpu
 ):
     averaging = rates(tiny_config, average_steps=5)
     whole = trainer_of(corpus, averaging, tmp_path / "whole", cpu)
     whole.run(never)
-    with pytest.raises(Interrupted):
-        trainer_of(corpus, averaging, tmp_path / "cut", cpu).run(
-            lambda progress, *_: (progress.epoch, progress.step) == (1, 2)
-        )
-    resumed = trainer_of(corpus, averaging, tmp_path / "cut", cpu)
-    resumed.resume()
-    resumed.run(never)
+    resumed = cut_and_resumed(corpus, averaging, tmp_path / "cut", cpu)
     assert same(weights(whole), weights(resumed))
 
 
 def test_the_weights_that_are_kept_are_the_mean_of_the_last_steps(
-    finished, corpus, tiny_config, tmp_path, cpu
+    corpus, tiny_config, tmp_path, cpu
 ):
     seen = []
     averaging = rates(tiny_config, average_steps=1000, warm_start=False, max_epochs=1)
@@ -174,13 +180,7 @@ def test_an_interrupted_weighted_run_ends_as_if_it_had_never_stopped(
     counted, config = weighed(corpus, tiny_config)
     whole = trainer_of(counted, config, tmp_path / "whole", cpu)
     whole.run(never)
-    with pytest.raises(Interrupted):
-        trainer_of(counted, config, tmp_path / "cut", cpu).run(
-            lambda progress, *_: (progress.epoch, progress.step) == (1, 2)
-        )
-    resumed = trainer_of(counted, config, tmp_path / "cut", cpu)
-    resumed.resume()
-    resumed.run(never)
+    resumed = cut_and_resumed(counted, config, tmp_path / "cut", cpu)
     assert same(weights(whole), weights(resumed))
 
 
