@@ -13,7 +13,7 @@ class RunningMean:
     """Mean of the weights after about the last so many steps (Polyak and Juditsky, 1992).
 
     Ranking and what is charged beside it pull to and fro, from batch to batch and over epochs: the
-    mean ranks better than any single step's weights. torch's `AveragedModel` copies a module,
+    mean may rank better than the newest weights. torch's `AveragedModel` copies a module,
     which fused tables do not survive; here weights are averaged where they lie.
     """
 
