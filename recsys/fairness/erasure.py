@@ -1,4 +1,4 @@
-"""Closed-form erasure of what a linear attacker could find in vectors (LEACE)."""
+"""Closed-form erasure: of what a linear attacker could find in vectors (LEACE), and of the faint."""
 
 from dataclasses import dataclass
 
@@ -47,6 +47,22 @@ def fit(vectors: Vectors, concepts: Float[np.ndarray, "readers concepts"]) -> Er
     basis, strength, _ = np.linalg.svd(whiten @ across, full_matrices=False)
     basis = basis[:, strength > 1e-8]
     return Eraser(mean, colour @ basis @ basis.T @ whiten)
+
+
+def faint(vectors: Vectors, share: float) -> Eraser:
+    """Take away the directions that vary too little to rank with.
+
+    A model that is kept from an attribute may squeeze it until no score changes by it: an attacker
+    who stretches all directions to the same variance still reads it, if it is published.
+
+    Args:
+        vectors: Of readers.
+        share: Of the mean variance over directions; what varies less goes.
+    """
+    vectors = vectors.astype(np.float64)
+    values, axes = np.linalg.eigh(np.cov(vectors, rowvar=False, bias=True))
+    gone = axes[:, values < share * values.mean()]
+    return Eraser(vectors.mean(axis=0), gone @ gone.T)
 
 
 def one_hot(values: np.ndarray) -> Float[np.ndarray, "readers values"]:

@@ -1,9 +1,14 @@
 """Closed-form erasure, fitted on readers and folded into the encoder that is published."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from recsys.fairness import erasure
+from recsys.losses.dependence import FAINT
 from recsys.model.fairrec import FairRec, ModelConfig
+from recsys.model.user_encoder import UserEncoder
 from recsys.training import judge
 from recsys.training.corpus import Corpus
 
@@ -19,8 +24,28 @@ def erase(model: FairRec, corpus: Corpus, config: ModelConfig) -> None:
         return
     model.bias_free.unfold()
     readers, vectors = judge.encode_everybody(model, corpus, config)
-    found = erasure.fit(vectors, corpus.beliefs[readers])
-    turn = torch.eye(len(found.mean)) - torch.from_numpy(found.projection).float()
-    shift = torch.from_numpy(found.projection @ found.mean).float()
-    device = model.bias_free.turn.device
-    model.bias_free.fold(turn.to(device), shift.to(device))
+    _fold(model.bias_free, erasure.fit(vectors, corpus.beliefs[readers]))
+
+
+@contextmanager
+def without_the_faint(model: FairRec, corpus: Corpus, config: ModelConfig) -> Iterator[None]:
+    """Let bias-free vectors vary only in directions to rank with, and then in all again.
+
+    What the charge does not look at (`recsys.losses.dependence.FAINT`) is not published.
+    """
+    encoder = model.bias_free
+    turn, shift = encoder.turn.clone(), encoder.shift.clone()
+    _, vectors = judge.encode_everybody(model, corpus, config)
+    _fold(encoder, erasure.faint(vectors, FAINT))
+    try:
+        yield
+    finally:
+        encoder.turn.copy_(turn)
+        encoder.shift.copy_(shift)
+
+
+def _fold(encoder: UserEncoder, eraser: erasure.Eraser) -> None:
+    """Put an eraser behind what was learned."""
+    turn = torch.eye(len(eraser.mean)) - torch.from_numpy(eraser.projection).float()
+    shift = torch.from_numpy(eraser.projection @ eraser.mean).float()
+    encoder.fold(turn.to(encoder.turn.device), shift.to(encoder.turn.device))

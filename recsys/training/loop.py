@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from recsys.training import checkpoint, judge, sentinel
 from recsys.training.averaging import RunningMean
 from recsys.training.corpus import Corpus
 from recsys.training.counterfactual import choosing_weights
-from recsys.training.erasure import erase
+from recsys.training.erasure import erase, without_the_faint
 from recsys.training.loader import Loader
 from recsys.training.objective import Objective
 from recsys.training.progress import Interrupted, Progress, TrainingDiverged
@@ -132,6 +133,11 @@ class Trainer:
             self._config.optimizer.patience,
         )
 
+    @property
+    def _charges(self) -> bool:
+        """Whether anything is charged for what is read off vectors."""
+        return self._config.fairness.balances and self._corpus.beliefs.shape[1] > 0
+
     def _is_over(self) -> bool:
         done, rates = self.progress, self._config.optimizer
         waited = done.epoch - done.best_epoch
@@ -196,11 +202,16 @@ class Trainer:
         optimizer.step()
 
     def _judge(self, **marks: float) -> None:
-        """Erase, validate, and keep the weights when they are the best so far."""
-        done = self.progress
+        """Judge what would be published."""
+        served = self.model, self._corpus, self._config.model
         if self._config.fairness.erase:
-            erase(self.model, self._corpus, self._config.model)
-        marks |= {"ndcg@10": self._validate(), **self._attack()}
+            erase(*served)
+        with without_the_faint(*served) if self._charges else nullcontext():
+            self._keep_if_best(marks | {"ndcg@10": self._validate(), **self._attack()})
+
+    def _keep_if_best(self, marks: dict[str, float]) -> None:
+        """Note an epoch's marks, and its weights when they are the best so far."""
+        done = self.progress
         done.history.append({"epoch": done.epoch, **marks})
         told = ", ".join(f"{name} {value:.4f}" for name, value in marks.items())
         logger.info("epoch %d: %s", done.epoch, told)
@@ -210,11 +221,11 @@ class Trainer:
 
     def _attack(self) -> dict[str, float]:
         """Measure what validation attackers find, where there is something to keep from them."""
-        fairness, beliefs = self._config.fairness, self._corpus.beliefs
-        if not (fairness.balances and beliefs.shape[1]):
+        if not self._charges:
             return {}
         readers, vectors = judge.encode_everybody(self.model, self._corpus, self._config.model)
-        found = sentinel.leakage(vectors, beliefs[readers], seed=self._config.seed)
+        beliefs = self._corpus.beliefs[readers]
+        found = sentinel.leakage(vectors, beliefs, seed=self._config.seed)
         self.objective.pressure.correct(found)
         return {
             "leakage": found,

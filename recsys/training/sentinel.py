@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.decomposition import PCA
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
@@ -22,9 +23,10 @@ def leakage(
 ) -> float:
     """AUC of the better of a linear and a kernel attacker, for the group that they find best.
 
-    They learn what is believed of readers, and are judged out of fold against it: a reader who is
-    of a group with probability p counts p times as one of it and 1 - p times as another. That is
-    the AUC to be expected against labels, if beliefs are right, without the noise of labels.
+    They see vectors whitened, learn what is believed of readers, and are judged out of fold against
+    it: a reader who is of a group with probability p counts p times as one of it and 1 - p times as
+    another. That is the AUC to be expected against labels, if beliefs are right, without the noise
+    of labels.
 
     Args:
         vectors: As they are served.
@@ -32,10 +34,13 @@ def leakage(
         seed: Of folds and of the readers drawn.
     """
     drawn = np.random.default_rng(seed).permutation(len(vectors))[:READERS]
-    units, wanted = StandardScaler().fit_transform(vectors[drawn]), beliefs[drawn]
+    wanted = beliefs[drawn]
     folds, attacker = KFold(min(FOLDS, len(drawn))), KernelRidge(alpha=RIDGE, kernel="precomputed")
     centred = wanted - wanted.mean(axis=0)
-    guesses = [cross_val_predict(attacker, kernel, centred, cv=folds) for kernel in _kernels(units)]
+    guesses = [
+        cross_val_predict(attacker, kernel, centred, cv=folds)
+        for kernel in _kernels(vectors[drawn])
+    ]
     return max(
         expected_auc(guess.reshape(wanted.shape)[:, group], wanted[:, group])
         for guess in guesses
@@ -53,10 +58,16 @@ def expected_auc(
 
 
 def _kernels(
-    units: Float[np.ndarray, "readers dim"],
+    vectors: Float[np.ndarray, "readers dim"],
 ) -> tuple[Float[np.ndarray, "readers readers"], Float[np.ndarray, "readers readers"]]:
     """Compare readers linearly, and as training does."""
-    dim = units.shape[1]
-    linear = linear_kernel(units) / dim
-    gaussian = [rbf_kernel(units, gamma=1 / (2 * dim * width**2)) for width in BANDWIDTHS]
-    return linear, linear + np.sum(gaussian, axis=0)
+    white = PCA(whiten=True).fit_transform(vectors)
+    linear = linear_kernel(white) / white.shape[1]
+    seen = white, StandardScaler().fit_transform(vectors)
+    return linear, linear + sum(_gaussians(units) for units in seen)
+
+
+def _gaussians(units: Float[np.ndarray, "readers dim"]) -> Float[np.ndarray, "readers readers"]:
+    widths = np.array(BANDWIDTHS)
+    kernels = [rbf_kernel(units, gamma=gamma) for gamma in 1 / (2 * units.shape[1] * widths**2)]
+    return np.sum(kernels, axis=0)

@@ -30,6 +30,15 @@ def test_every_attacker_but_the_linear_one_finds_an_exclusive_or(name, rng):
     assert _auc(name, with_xor(noise(rng, 600), values, rng), values) > 0.9
 
 
+@pytest.mark.parametrize("name", ["logistic regression", "neural network"])
+def test_a_bit_in_a_direction_of_next_to_no_variance_is_found(name, rng):
+    values = genders(rng, 600)
+    vectors = noise(rng, 600).astype(float)
+    vectors[:, 0] = 1e-3 * (vectors[:, 0] + 3 * (np.array(values) == "F"))
+    turned = vectors @ np.linalg.qr(rng.standard_normal((16, 16)))[0]
+    assert _auc(name, turned, values) > 0.9
+
+
 def test_a_linear_attacker_is_blind_to_an_exclusive_or(rng):
     values = genders(rng, 2000)
     vectors = with_xor(noise(rng, 2000), values, rng)

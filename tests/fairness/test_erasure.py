@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.fairness.erasure import fit, one_hot
+from recsys.fairness.erasure import faint, fit, one_hot
 from recsys.fairness.leakage import LeakageConfig, leakage
 from tests.fairness.vectors import genders, noise, with_linear_bit, with_xor
 
@@ -24,6 +24,22 @@ def test_nothing_linear_is_left_on_the_readers_it_was_fitted_on(rng):
     erased = fit(vectors, one_hot(values)).apply(vectors)
     centred = erased - erased.mean(axis=0)
     np.testing.assert_allclose(centred.T @ one_hot(values), 0, atol=1e-8)
+
+
+def test_faint_directions_go_and_what_is_left_stays_as_it_was(rng):
+    turn = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    straight = rng.standard_normal((500, 6)) * [1, 1, 1, 1, 0.03, 0.01]
+    vectors = straight @ turn + 5
+    left = faint(vectors, 0.01).apply(vectors)
+    spread = np.linalg.eigvalsh(np.cov(left, rowvar=False))
+    np.testing.assert_allclose(spread[:2], 0, atol=1e-12)
+    assert (spread[2:] > 0.5).all()
+    assert np.abs(left - vectors).max() < 0.2
+
+
+def test_vectors_without_a_faint_direction_stay_as_they_are(rng):
+    vectors = rng.standard_normal((500, 6))
+    np.testing.assert_array_equal(faint(vectors, 0.01).apply(vectors), vectors)
 
 
 def test_readers_it_never_saw_are_hidden_too(rng):

@@ -66,6 +66,24 @@ def test_scale_and_shift_hide_nothing(vectors):
     )
 
 
+def squeezed(vectors, group, width):
+    """A unit that tells the group, turned into all the others and next to gone."""
+    telling = torch.cat([vectors[:, :1] + 3 * group, vectors[:, 1:]], dim=1)
+    turn = torch.linalg.qr(torch.randn(5, 5, generator=draw(4))).Q
+    return telling * torch.tensor([width, 1, 1, 1, 1]) @ turn
+
+
+def test_a_squeezed_direction_hides_nothing(vectors):
+    group = coin(1)
+    open_, hidden = (loss(squeezed(vectors, group, width), group) for width in (1, 0.2))
+    assert hidden > 0.8 * open_ > 0.4
+
+
+def test_what_is_far_too_faint_to_be_published_is_not_charged(vectors):
+    group = coin(1)
+    assert loss(squeezed(vectors, group, 0.0002), group) < 0.05
+
+
 def test_each_group_is_charged_for_what_is_found_of_it(vectors):
     found, hidden = coin(1), coin(2)
     each = explained_by_others(vectors + found, torch.cat([found, hidden], dim=1))

@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from recsys.errors import CheckpointError
+from recsys.losses.dependence import FAINT
 from recsys.training import judge
 from recsys.training.counterfactual import CounterfactualConfig
+from recsys.training.erasure import without_the_faint
 from recsys.training.loop import Trainer
 from recsys.training.objective import FairnessConfig
 from recsys.training.progress import Interrupted, TrainingDiverged
@@ -141,9 +143,28 @@ def test_the_weights_that_are_kept_are_the_mean_of_the_last_steps(
     averaging = rates(tiny_config, average_steps=1000, warm_start=False, max_epochs=1)
     trainer = trainer_of(corpus, averaging, tmp_path, cpu)
     trainer.run(lambda *_: seen.append(weights(trainer)))
+    learned = dict(trainer.model.named_parameters())
     for name, kept in weights(trainer).items():
+        if name not in learned:
+            continue  # what is put behind them, to leave faint directions out
         mean = torch.stack([each[name] for each in seen]).mean(dim=0)
         torch.testing.assert_close(kept, mean)
+
+
+def test_what_is_published_varies_in_no_faint_direction(corpus, tiny_config, tmp_path, cpu):
+    trainer = trainer_of(corpus, tiny_config, tmp_path, cpu)
+    encoder = trainer.model.bias_free
+    with torch.no_grad():  # as a charge may leave it
+        encoder.encode.join.weight[:, 0] *= 1e-3
+    _, as_learned = judge.encode_everybody(trainer.model, corpus, tiny_config.model)
+    with without_the_faint(trainer.model, corpus, tiny_config.model):
+        _, published = judge.encode_everybody(trainer.model, corpus, tiny_config.model)
+    spread = np.linalg.eigvalsh(np.cov(published, rowvar=False))
+    rounding = 1e-5 * spread.mean()
+    assert ((spread < rounding) | (spread > 0.9 * FAINT * spread.mean())).all()
+    assert (spread < rounding).any()
+    _, afterwards = judge.encode_everybody(trainer.model, corpus, tiny_config.model)
+    np.testing.assert_array_equal(afterwards, as_learned)
 
 
 def test_a_checkpoint_of_other_settings_is_refused(finished, corpus, tiny_config, cpu):

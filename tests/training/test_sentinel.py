@@ -25,6 +25,13 @@ def test_a_linear_and_a_non_linear_trace_are_both_found(rng):
     assert leakage(vectors, product, seed=0) > 0.75
 
 
+def test_a_trace_in_a_direction_of_next_to_no_variance_is_found(rng):
+    vectors = rng.normal(size=(READERS, 4))
+    belief = 1 / (1 + np.exp(-3 * vectors[:, :1]))
+    squeezed = vectors * [1e-3, 1, 1, 1] @ np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    assert leakage(squeezed, belief, seed=0) > 0.8
+
+
 def test_the_group_that_is_found_best_counts(rng):
     vectors = rng.normal(size=(READERS, 4))
     told = 1 / (1 + np.exp(-3 * vectors[:, :1]))
