@@ -1,4 +1,4 @@
-"""Closed-form erasure: of what a linear attacker could find in vectors (LEACE), and of the faint."""
+"""Closed-form erasure of what linear attackers could find (LEACE), and of faint directions."""
 
 from dataclasses import dataclass
 

@@ -61,6 +61,7 @@ def _kernels(
     vectors: Float[np.ndarray, "readers dim"],
 ) -> tuple[Float[np.ndarray, "readers readers"], Float[np.ndarray, "readers readers"]]:
     """Compare readers linearly, and as training does."""
+    vectors = vectors.astype(np.float64)  # what is not published varies by rounding alone
     white = PCA(whiten=True).fit_transform(vectors)
     linear = linear_kernel(white) / white.shape[1]
     seen = white, StandardScaler().fit_transform(vectors)
