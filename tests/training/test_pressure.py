@@ -8,10 +8,10 @@ READERS = 600
 
 
 def drawn(seed, shift):
-    """Vectors of readers, some of whom are shifted, and who these are."""
+    """Vectors of readers, some of whom are shifted, and how likely each is one of these."""
     generator = torch.Generator().manual_seed(seed)
     group = (torch.rand(READERS, 1, generator=generator) < 0.4).float()
-    return torch.randn(READERS, 4, generator=generator) + shift * group, group
+    return torch.randn(READERS, 4, generator=generator) + shift * group, 0.3 + 0.4 * group
 
 
 def pressed(shift, steps=60, **settings):
