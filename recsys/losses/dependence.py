@@ -48,34 +48,34 @@ def _explained(
     kernel: Float[Tensor, "readers readers"], centred: Float[Tensor, "readers groups"]
 ) -> Float[Tensor, " groups"]:
     """Let each half of the readers be guessed from the other."""
-    half = len(kernel) // 2
-    first, second = slice(0, half), slice(half, 2 * half)
-    found = [
-        _covariance(kernel, centred, fit=fit, judge=judge)
-        for fit, judge in ((first, second), (second, first))
-    ]
-    return torch.stack(found).sum(dim=0) / centred.square().sum(dim=0).clamp(min=1e-6)
+    halves = [len(kernel) // 2, len(kernel) - len(kernel) // 2]
+    first, second = centred.split(halves)
+    among_first, across, _, among_second = (
+        block for rows in kernel.split(halves) for block in rows.split(halves, dim=1)
+    )
+    found = _covariance(among_first, across.T, fit=first, judge=second)
+    found = found + _covariance(among_second, across, fit=second, judge=first)
+    return found / centred.square().sum(dim=0).clamp(min=1e-6)
 
 
 def _covariance(
-    kernel: Float[Tensor, "readers readers"],
-    beliefs: Float[Tensor, "readers groups"],
+    known: Float[Tensor, "fit fit"],
+    across: Float[Tensor, "judge fit"],
     *,
-    fit: slice,
-    judge: slice,
+    fit: Float[Tensor, "fit groups"],
+    judge: Float[Tensor, "judge groups"],
 ) -> Float[Tensor, " groups"]:
     """Sum of the beliefs about some readers times what a regression on others guesses of them.
 
     With w the weights of the regression, and v those of the regression of what is judged, the
     derivative of b' K w is b' dK w - v' dK w: no factorisation has to be differentiated.
     """
-    known, across = kernel[fit, fit], kernel[judge, fit]
     with torch.no_grad():
         # Of what is no number: no number, and no exception.
         root = torch.linalg.cholesky_ex(known + RIDGE * torch.eye(len(known)).to(known)).L
-        weights = torch.cholesky_solve(beliefs[fit], root)
-        backwards = torch.cholesky_solve(across.T @ beliefs[judge], root)
-    guessed = (beliefs[judge] * (across @ weights)).sum(dim=0)
+        weights = torch.cholesky_solve(fit, root)
+        backwards = torch.cholesky_solve(across.T @ judge, root)
+    guessed = (judge * (across @ weights)).sum(dim=0)
     refitted = (backwards * (known @ weights)).sum(dim=0)
     return guessed - (refitted - refitted.detach())
 
@@ -85,24 +85,28 @@ def _kernels(
 ) -> tuple[Float[Tensor, "readers readers"], Float[Tensor, "readers readers"]]:
     """Compare all readers linearly, and in every way: all directions alike, each unit by itself."""
     centred = vectors - vectors.mean(dim=0)
-    white = _whiten(centred)
-    scaled = centred / (centred.std(dim=0, correction=0) + 1e-4)
-    linear = white @ white.T / white.shape[1]
-    return linear, linear + _gaussians(white) + _gaussians(scaled)
+    linear = _inner(_whiten(centred))
+    scaled = _inner(centred / (centred.std(dim=0, correction=0) + 1e-4))
+    return linear, linear + _gaussians(linear) + _gaussians(scaled)
+
+
+def _inner(units: Float[Tensor, "readers dim"]) -> Float[Tensor, "readers readers"]:
+    """Multiply all readers, in units of a vector's length."""
+    return units @ units.T / units.shape[1]
+
+
+def _gaussians(inner: Float[Tensor, "readers readers"]) -> Float[Tensor, "readers readers"]:
+    """Sum Gaussian kernels of `BANDWIDTHS`."""
+    length = inner.diagonal()
+    distance = (length[:, None] + length - 2 * inner).clamp(min=0)
+    narrow, medium, wide = (torch.exp(distance * (-0.5 / width**2)) for width in BANDWIDTHS)
+    return narrow + medium + wide
 
 
 def _centred(kernel: Float[Tensor, "readers readers"]) -> Float[Tensor, "readers readers"]:
     """Make rows and columns sum to 0."""
     mean = kernel.mean(dim=0)
     return kernel - mean[:, None] - mean + mean.mean()
-
-
-def _gaussians(units: Float[Tensor, "readers dim"]) -> Float[Tensor, "readers readers"]:
-    """Sum Gaussian kernels of `BANDWIDTHS`."""
-    inner = units @ units.T / units.shape[1]
-    length = inner.diagonal()
-    distance = (length[:, None] + length - 2 * inner).clamp(min=0)
-    return torch.stack([torch.exp(distance * (-0.5 / width**2)) for width in BANDWIDTHS]).sum(dim=0)
 
 
 def _whiten(centred: Float[Tensor, "readers dim"]) -> Float[Tensor, "readers dim"]:
