@@ -52,7 +52,7 @@ def beliefs(
     train: np.ndarray,
     *,
     seed: int,
-) -> Float[np.ndarray, "readers groups"]:
+) -> list[Float[np.ndarray, "readers values"]]:
     """Estimate each reader's groups from the training clicks.
 
     Args:
@@ -63,18 +63,17 @@ def beliefs(
         seed: Decides folds and projections.
 
     Returns:
-        One column for each value of each attribute, in [0, 1]; an attribute with fewer than
-        `FOLDS` known readers of some value is left out.
+        For each attribute, one column a value, in [0, 1]; an attribute with fewer than `FOLDS`
+        known readers of some value is left out.
     """
     remembered = np.flatnonzero(log.clicks.slate < 0)
     views = _views(log, topics, np.concatenate([remembered, train]), seed)
-    columns = []
+    each = []
     for index in range(len(attributes.names)):
         labels, known = attributes.labels[:, index], attributes.known[:, index]
         if known.any() and np.bincount(labels[known]).min() >= FOLDS:
-            columns.append(_believe(views, labels, known, seed))
-    nothing = np.zeros((len(log.user_ids), 0))
-    return np.concatenate([nothing, *columns], axis=1).astype(np.float32)
+            each.append(_believe(views, labels, known, seed).astype(np.float32))
+    return each
 
 
 def _views(log: ReadingLog, topics: Sequence[np.ndarray], train: np.ndarray, seed: int) -> Views:

@@ -20,7 +20,7 @@ def erase(model: FairRec, corpus: Corpus, config: ModelConfig) -> None:
     reader's vector at the end of the training clicks, and on the beliefs about all of them: the
     labels of readers kept for the audit have no part in it. Without beliefs nothing changes.
     """
-    if not corpus.beliefs.shape[1]:
+    if not corpus.groups:
         return
     model.bias_free.unfold()
     readers, vectors = judge.encode_everybody(model, corpus, config)

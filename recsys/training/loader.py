@@ -170,7 +170,7 @@ class Loader:
     def _draw_audience(self, rng: np.random.Generator) -> np.ndarray:
         """Draw readers whose vectors stand for everybody's; none if nothing is believed of them."""
         wanted = min(self._config.audience, len(self._learners))
-        if not self._corpus.beliefs.shape[1]:
+        if not self._corpus.groups:
             wanted = 0
         return rng.choice(self._learners, wanted, replace=False)
 

@@ -1,6 +1,6 @@
 """What training minimises: ranking, and what keeps the sensitive attributes out of one part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -33,14 +33,15 @@ class FairnessConfig(Config):
     """Weight of the two parts' correlation over a batch."""
     adversarial: NonNegativeFloat = 0.0
     """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
-    balance: NonNegativeFloat = 0.1
+    balance: NonNegativeFloat = 0.2
     """Weight, at first, of what the best kernel ridge attacker reads off the bias-free part about
     the groups that clicks give away: see `recsys.training.beliefs`."""
     leakage: float = Field(default=0.54, gt=0.5, le=1)
-    """AUC of that attacker to end at: the weight of balance grows while it finds more, and falls
-    while it finds less. Also what an epoch must hold to be chosen for its ranking."""
-    balance_rate: NonNegativeFloat = 0.1
-    """Largest change of the logarithm of the weight of balance in an epoch; 0 keeps the weight."""
+    """AUC of validation attackers to end at: after an epoch that leaves more of an attribute to be
+    found, its weight of balance grows, otherwise it falls. Also what an epoch must hold to be
+    chosen for its ranking."""
+    balance_rate: NonNegativeFloat = 0.2
+    """Largest change of the logarithm of a weight of balance after an epoch; 0 keeps the weight."""
     erase: bool = False
     """Erase what vectors tell linearly, in closed form, after each epoch; what follows is learned
     behind that erasure. Meant to stand in the place of balance."""
@@ -105,8 +106,7 @@ class Objective(nn.Module):
         num_classes: list[int],
         config: FairnessConfig,
         *,
-        groups: int = 0,
-        steps: int = 1,
+        groups: Sequence[int] = (),
     ) -> None:
         """Set up.
 
@@ -114,8 +114,7 @@ class Objective(nn.Module):
             dim: Length of a reader's vector.
             num_classes: Values of each attribute.
             config: Which losses, and how much of each.
-            groups: Columns of beliefs.
-            steps: Of an epoch.
+            groups: Columns of beliefs of each attribute.
         """
         super().__init__()
         self._config = config
@@ -125,7 +124,7 @@ class Objective(nn.Module):
             groups,
             weight=config.balance,
             leakage=config.leakage,
-            rate=config.balance_rate / max(steps, 1),
+            rate=config.balance_rate,
         )
 
     def ranking_loss(self, interest: Interest, batch: Batch) -> Tensor:

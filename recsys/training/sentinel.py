@@ -1,5 +1,7 @@
 """The validation attacker: what an epoch's vectors give away, judged without any audited label."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from sklearn.decomposition import PCA
@@ -18,10 +20,11 @@ FOLDS, READERS = 5, 4000
 def leakage(
     vectors: Float[np.ndarray, "readers dim"],
     beliefs: Float[np.ndarray, "readers groups"],
+    groups: Sequence[int],
     *,
     seed: int,
-) -> float:
-    """AUC of the better of a linear and a kernel attacker, for the group that they find best.
+) -> list[float]:
+    """AUC of the better of a linear and a kernel attacker, for each attribute.
 
     They see vectors whitened, learn what is believed of readers, and are judged out of fold against
     it: a reader who is of a group with probability p counts p times as one of it and 1 - p times as
@@ -31,21 +34,30 @@ def leakage(
     Args:
         vectors: As they are served.
         beliefs: Probability that a reader is of each group, in [0, 1].
+        groups: Of each attribute, how many.
         seed: Of folds and of the readers drawn.
+
+    Returns:
+        Mean over the groups of each attribute, as the audit's leakage is.
     """
     drawn = np.random.default_rng(seed).permutation(len(vectors))[:READERS]
     wanted = beliefs[drawn]
     folds, attacker = KFold(min(FOLDS, len(drawn))), KernelRidge(alpha=RIDGE, kernel="precomputed")
     centred = wanted - wanted.mean(axis=0)
-    guesses = [
-        cross_val_predict(attacker, kernel, centred, cv=folds)
+    found = [
+        _expected_aucs(cross_val_predict(attacker, kernel, centred, cv=folds), wanted)
         for kernel in _kernels(vectors[drawn])
     ]
-    return max(
-        expected_auc(guess.reshape(wanted.shape)[:, group], wanted[:, group])
-        for guess in guesses
-        for group in range(wanted.shape[1])
-    )
+    first = np.cumsum([0, *groups[:-1]])
+    means: list[float] = (np.add.reduceat(found, first, axis=1) / groups).max(axis=0).tolist()
+    return means
+
+
+def _expected_aucs(
+    guesses: np.ndarray, beliefs: Float[np.ndarray, "readers groups"]
+) -> list[float]:
+    guesses = guesses.reshape(beliefs.shape)
+    return [expected_auc(guesses[:, group], beliefs[:, group]) for group in range(len(beliefs.T))]
 
 
 def expected_auc(

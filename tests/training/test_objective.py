@@ -38,7 +38,7 @@ def interest():
 def objective(preset):
     torch.manual_seed(1)
     config = FairnessConfig.model_validate(preset)
-    return Objective(3, [2], config, groups=1)
+    return Objective(3, [2], config, groups=[1])
 
 
 def test_off_ranks_with_the_bias_free_part_and_has_no_other_loss(interest):

@@ -1,8 +1,9 @@
+from math import exp
+
 import pytest
 import torch
-from scipy.stats import norm
 
-from recsys.training.pressure import LARGEST, SMALLEST, STRICTEST, Pressure, allowed
+from recsys.training.pressure import LARGEST, SMALLEST, Pressure
 
 READERS = 600
 
@@ -14,79 +15,72 @@ def drawn(seed, shift):
     return torch.randn(READERS, 4, generator=generator) + shift * group, 0.3 + 0.4 * group
 
 
-def pressed(shift, steps=60, **settings):
-    torch.manual_seed(0)
-    pressure = Pressure(1, **{"weight": 0.1, "leakage": 0.55, "rate": 0.05, **settings})
-    for seed in range(steps):
-        pressure(*drawn(seed, shift))
+def followed(leakage, epochs=60, **settings):
+    """The weight after as many epochs in which attackers find as much."""
+    pressure = Pressure([1], **{"weight": 0.2, "leakage": 0.55, "rate": 0.05, **settings})
+    for _ in range(epochs):
+        pressure.follow([leakage])
     return float(pressure.weight)
 
 
-def test_the_weight_grows_while_readers_are_told_apart():
-    assert pressed(shift=1.0) > 1.0
+def test_the_weight_grows_while_more_is_found_than_is_allowed():
+    assert followed(0.8, epochs=20) == pytest.approx(0.2 * exp(20 * 0.05))
+    assert 0.2 < followed(0.551) < followed(0.56) < followed(0.8)
 
 
-def test_the_weight_falls_while_nothing_is_found():
-    assert pressed(shift=0.0) < 0.05
+def test_the_weight_falls_while_less_is_found():
+    assert followed(0.5, epochs=10) == pytest.approx(0.2 * exp(-10 * 0.05))
 
 
-def test_the_weight_stays_where_it_is_without_a_rate():
-    assert pressed(shift=1.0, rate=0.0) == pytest.approx(0.1)
+def test_the_weight_turns_as_soon_as_leakage_does():
+    pressure = Pressure([1], weight=0.2, leakage=0.55, rate=0.05)
+    for _ in range(30):
+        pressure.follow([0.9])
+    highest = float(pressure.weight)
+    pressure.follow([0.54])
+    assert pressure.weight < highest
+
+
+def test_the_weight_stays_where_it_is_at_what_is_allowed_and_without_a_rate():
+    assert followed(0.55) == pytest.approx(0.2)
+    assert followed(0.8, rate=0.0) == pytest.approx(0.2)
 
 
 def test_the_weight_stays_within_limits():
-    assert pressed(shift=3.0, steps=200) == LARGEST
-    assert pressed(shift=0.0, steps=200) == pytest.approx(SMALLEST)
+    assert followed(0.9, epochs=200) == LARGEST
+    assert followed(0.5, epochs=200) == pytest.approx(SMALLEST)
 
 
-@pytest.mark.parametrize(("shift", "weight"), [(3.0, 50.0), (0.0, 0.001)])
-def test_a_weight_that_starts_beyond_the_limits_stays_where_it_starts(shift, weight):
-    assert pressed(shift=shift, weight=weight) == pytest.approx(weight)
+@pytest.mark.parametrize(("leakage", "weight"), [(0.9, 50.0), (0.5, 0.001)])
+def test_a_weight_that_starts_beyond_the_limits_stays_where_it_starts(leakage, weight):
+    assert followed(leakage, weight=weight) == pytest.approx(weight)
 
 
-def test_each_group_has_its_own_weight():
-    torch.manual_seed(0)
-    pressure = Pressure(2, weight=0.1, leakage=0.55, rate=0.05)
-    for seed in range(60):
-        vectors, group = drawn(seed, 1.0)
-        other = torch.rand(READERS, 1, generator=torch.Generator().manual_seed(1000 + seed))
-        pressure(vectors, torch.cat([group, (other < 0.5).float()], dim=1))
+def test_each_attribute_has_its_own_weight():
+    pressure = Pressure([2, 3], weight=0.2, leakage=0.55, rate=0.05)
+    pressure.follow([0.6, 0.5])
     told, hidden = pressure.weight.tolist()
-    assert told > 10 * hidden
+    assert told > 0.2 > hidden
+
+
+def test_a_group_counts_as_one_of_its_attribute():
+    vectors, told = drawn(0, 1.0)
+    nobody = torch.full((READERS, 1), 0.5)
+    alone, among = (
+        Pressure([groups], weight=1.0, leakage=0.55, rate=0.0)(vectors, beliefs)
+        for groups, beliefs in ((1, told), (4, torch.cat([told, nobody, nobody, nobody], dim=1)))
+    )
+    assert alone > 0.1
+    torch.testing.assert_close(among, alone / 4)
 
 
 def test_the_weight_is_part_of_the_state_that_a_checkpoint_keeps():
-    state = Pressure(1, weight=0.1, leakage=0.6, rate=0.1).state_dict()
-    assert {"weight", "excess", "strictness"} == set(state)
-
-
-def test_what_stronger_attackers_find_moves_the_bound_within_limits():
-    pressure = Pressure(1, weight=0.1, leakage=0.55, rate=0.1)
-    pressure.correct(0.60)
-    assert pressure.strictness == 2
-    pressure.correct(0.56)
-    assert 2 < pressure.strictness < 4
-    for _ in range(20):
-        pressure.correct(0.5)
-    assert pressure.strictness == 1 / STRICTEST
-    for _ in range(20):
-        pressure.correct(0.9)
-    assert pressure.strictness == STRICTEST
-
-
-@pytest.mark.parametrize("auc", [0.53, 0.6, 0.8])
-def test_what_is_allowed_is_what_scores_of_that_auc_explain(auc):
-    generator = torch.Generator().manual_seed(0)
-    group = (torch.rand(400_000, generator=generator) < 0.3).double()
-    distance = 2**0.5 * norm.ppf(auc)
-    scores = torch.randn(400_000, generator=generator).double() + distance * group
-    explained = torch.corrcoef(torch.stack([scores, group]))[0, 1] ** 2
-    variance = group.mean() * (1 - group.mean())
-    assert float(allowed(auc, variance)) == pytest.approx(float(explained), rel=0.1)
+    state = Pressure([1], weight=0.1, leakage=0.6, rate=0.1).state_dict()
+    assert set(state) == {"weight"}
 
 
 def test_attackers_who_are_wrong_cost_nothing_and_earn_nothing():
-    pressure = Pressure(1, weight=1.0, leakage=0.55, rate=0.0)
+    pressure = Pressure([1], weight=1.0, leakage=0.55, rate=0.0)
     torch.manual_seed(0)
     coins = (torch.rand(20, READERS, 1) < 0.5).float()
     vectors = torch.randn(READERS, 4)
