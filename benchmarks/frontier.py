@@ -19,7 +19,8 @@ the code that trained the runs) and, by name, ``recipes``. Of each recipe:
 * ``leakage``: by attribute, ``leakage``, its ``se``, ``attacker``, ``readers`` attacked by seed,
   and ``attackers``: the AUC of each, over seeds.
 * ``lists``: of the first ten for the attacked readers, over seeds: ``dp_js``, its ``floor`` under
-  shuffled attributes and the ``excess``, and the AUC of telling the attribute from which news or
+  shuffled attributes and the ``excess``; that of non-personalised lists, the same ranking for
+  everybody less what each has seen; and the AUC of telling the attribute from which news or
   categories are listed, with news seen before left out (unseen news) and in (all news).
 """
 
@@ -147,12 +148,17 @@ def attack(path: Path, dataset: Dataset, attributes: Sequence[str]) -> Tree:
         found["readers"][name] = leaks.readers
     first = {attributes[0]: values[attributes[0]]}
     lists = shown.lists(run, rows, first, held_out(run, dataset), AUDIT)[attributes[0]]
-    js = lists["dp_js"]["10"]
-    away = {"dp_js": js["distance"], "floor": js["floor"], "excess": js["distance"] - js["floor"]}
+    js, alike = lists["dp_js"]["10"], lists["dp_js_non_personalised"]["10"]
+    away = {
+        "dp_js": js["distance"],
+        "floor": js["floor"],
+        "excess": js["distance"] - js["floor"],
+        "excess, non-personalised": alike["distance"] - alike["floor"],
+    }
     aucs = {
-        f"{kind}, {FILTERS[which]}": each["10"]["auc"]
-        for which, kinds in lists["leakage"].items()
-        for kind, each in kinds.items()
+        f"{kind}, {told}": each["10"]["auc"]
+        for which, told in FILTERS.items()
+        for kind, each in lists["leakage"][which].items()
     }
     return found | {"lists": away | aucs}
 

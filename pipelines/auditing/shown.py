@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float16, Int
 
 from pipelines.auditing.evidence import HeldOut, Run, before
 from pipelines.auditing.settings import AuditConfig
@@ -38,6 +38,7 @@ def lists(
     kinds = {
         "with_seen_filter": run.lists(vectors, seen, k),
         "without_seen_filter": run.lists(vectors, nothing, k),
+        "non_personalised": run.lists(_average(run, len(rows)), seen, k),
     }
     earlier = before(run, rows, events)
     foresight = run.lists(run.encode(earlier), earlier, k)
@@ -56,10 +57,19 @@ def lists(
                 kind: _leaks(ranked, columns, groups_, config) for kind, ranked in kinds.items()
             },
             "dp_js": _distances(kinds["with_seen_filter"], groups_, len(news), None, config),
+            "dp_js_non_personalised": _distances(
+                kinds["non_personalised"], groups_, len(news), None, config
+            ),
             "eo_js": _distances(foresight, groups_, len(news), hits, config),
         }
         for name, groups_ in values.items()
     }
+
+
+def _average(run: Run, readers: int) -> Float16[np.ndarray, "readers dim"]:
+    """Give all readers the mean vector: what their lists still tell is told by the seen-filter."""
+    mean = run.bundle.readers.vectors.mean(axis=0, dtype=np.float64).astype(np.float16)
+    return np.tile(mean, (readers, 1))
 
 
 def _leaks(

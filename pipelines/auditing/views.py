@@ -21,6 +21,7 @@ CAPTIONS = {
     "baseline": "Before: the baseline's vectors.",
     "bias_aware": "For comparison: the bias-aware vectors, which are never served.",
 }
+DISTANCES = ("dp_js", "dp_js_non_personalised", "eo_js")
 MAX_OWNERS = 24
 """Owners drawn in a chart; the table below it has all of them."""
 
@@ -127,8 +128,8 @@ def lists(audit: Tree) -> list[Tree]:
             "leaks": (leaks := _leaks(found["leakage"])),
             "majority": percent(_majority(found["leakage"])) if leaks else "",
             "distances": [
-                [f"first {k}", *_distance(dp), *_distance(found["eo_js"][k])]
-                for k, dp in found["dp_js"].items()
+                [f"first {k}", *(cell for kind in DISTANCES for cell in _distance(found[kind][k]))]
+                for k in found["dp_js"]
             ],
         }
         for name, found in audit["lists"].items()

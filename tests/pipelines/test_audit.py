@@ -74,6 +74,13 @@ def test_lists_give_away_what_vectors_do(found):
     assert distances["distance"] > 2 * distances["floor"]
 
 
+def test_the_same_ranking_for_everybody_less_what_was_seen_tells_who_saw_what(found):
+    lists = found["lists"]["gender"]
+    assert lists["leakage"]["non_personalised"]["news"]["10"]["auc"] > 0.7
+    distances = lists["dp_js_non_personalised"]["10"]
+    assert distances["distance"] > 2 * distances["floor"]
+
+
 def test_readers_without_a_gender_are_a_group_of_ranking_quality(found, leaky):
     groups = {g["name"]: g for g in found["groups"]["gender"]["ndcg@10"]["groups"]}
     assert groups["not stated"]["readers"] == leaky.genders.count(None)
