@@ -47,8 +47,7 @@ def encode_readers(
     encoder.eval()
     parts = []
     for at in range(0, len(readers), 4096):
-        starts = log.clicks.offsets[readers[at : at + 4096]]
-        history, mask = histories(log, starts, ends[at : at + 4096], max_history)
+        history, mask = histories(log, readers[at : at + 4096], ends[at : at + 4096], max_history)
         index, known = torch.from_numpy(history), torch.from_numpy(mask)
         parts.append(encoder(news, index.to(news.device), known.to(news.device)).half().cpu())
     return torch.cat(parts).float().numpy()

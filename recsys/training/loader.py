@@ -27,10 +27,6 @@ class LoaderConfig(Config):
     audience: NonNegativeInt = 512
     """Readers a step, drawn from all, over whom groups are balanced; none where nothing is
     believed of them."""
-    stretch: float = Field(default=1, gt=0, le=1)
-    """Least share of the training period that an audience's clicks are taken from: each step draws
-    a stretch, the same for all. Below 1 where the topics of news change: vectors of clicks to
-    come, which are published, must not tell more than those of training clicks."""
     slate_negatives: NonNegativeInt = 4
     """News of the same slate that were not clicked, drawn for each click."""
     catalogue_negatives: NonNegativeInt = 0
@@ -67,11 +63,6 @@ class Loader:
         self._learners, ends = training_ends(corpus)
         self._end = np.zeros(len(corpus.log.user_ids), dtype=np.int64)
         self._end[self._learners] = ends
-        self._period = corpus.log.clicks.slate[corpus.split.train].max() + 2
-        self._span = len(corpus.log.shown.reader) + 1
-        self._moments = corpus.log.reader_of_click * self._span + corpus.log.clicks.slate + 1
-        if config.stretch < 1 and (np.diff(self._moments) < 0).any():
-            raise ConfigError("loader.stretch: clicks without an order have no stretches; give 1")
         by_click = config.sample == "clicks"
         self._draw = self._by_click if by_click else self._by_reader
         self._units = corpus.split.train if by_click else self._learners
@@ -106,8 +97,9 @@ class Loader:
     def _batch(self, units: np.ndarray, rng: np.random.Generator) -> Batch:
         corpus, samples = self._corpus, self._draw(units, rng)
         negatives, listeners = self._draw_catalogue(rng), self._draw_audience(rng)
-        listeners, starts, ends = self._draw_stretch(listeners, rng)
-        audience, audience_mask = histories(corpus.log, starts, ends, self._max_history)
+        audience, audience_mask = histories(
+            corpus.log, listeners, self._end[listeners], self._max_history
+        )
         rows, history, candidates, negatives, audience = together(
             samples.history, samples.candidates, negatives, audience
         )
@@ -134,8 +126,7 @@ class Loader:
     def _by_click(self, units: np.ndarray, rng: np.random.Generator) -> Samples:
         """Find each click, or imputed news, among its slate's, given the clicks before it."""
         log, chosen = self._corpus.log, Events(*(column[units] for column in self._events))
-        starts = log.clicks.offsets[chosen.reader]
-        history, history_mask = histories(log, starts, chosen.history_end, self._max_history)
+        history, history_mask = histories(log, chosen.reader, chosen.history_end, self._max_history)
         missed, missed_mask = self._draw_missed(chosen.slate, rng)
         missed_mask = missed_mask & (missed != chosen.news[:, None])  # an imputed one is among them
         candidates = np.column_stack([chosen.news, missed])
@@ -183,20 +174,6 @@ class Loader:
             wanted = 0
         return rng.choice(self._learners, wanted, replace=False)
 
-    def _draw_stretch(
-        self, readers: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cut readers' training clicks to a stretch of time; leave out who has none in it."""
-        starts, ends = self._corpus.log.clicks.offsets[readers], self._end[readers]
-        if self._config.stretch == 1:
-            return readers, starts, ends
-        share = rng.uniform(self._config.stretch, 1)
-        first, last = (rng.uniform(0, 1 - share) + np.array([0, share])) * self._period
-        starts = np.maximum(starts, np.searchsorted(self._moments, readers * self._span + first))
-        ends = np.minimum(ends, np.searchsorted(self._moments, readers * self._span + last))
-        some = ends > starts
-        return readers[some], starts[some], ends[some]
-
     def _draw_missed(
         self, slates: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -215,13 +192,13 @@ class Loader:
 
 
 def histories(
-    log: ReadingLog, starts: np.ndarray, ends: np.ndarray, length: int
+    log: ReadingLog, readers: np.ndarray, ends: np.ndarray, length: int
 ) -> tuple[Int[np.ndarray, "events length"], Bool[np.ndarray, "events length"]]:
-    """Take the newest ``length`` clicks between ``starts`` and ``ends``, newest last, left-padded.
+    """Take the newest ``length`` clicks before ``ends`` of each reader, newest last, left-padded.
 
     The width is that of the longest history there is, at least 1.
     """
-    size = np.minimum(ends - starts, length)
+    size = np.minimum(ends - log.clicks.offsets[readers], length)
     width = max(1, int(size.max(initial=1)))
     at = ends[:, None] - width + np.arange(width)
     mask = at >= (ends - size)[:, None]

@@ -2,12 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.data.splits import SplitConfig
-from recsys.errors import ConfigError
 from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loader import Loader, LoaderConfig, histories, together
 from recsys.training.seen import Seen
-from tests.training.conftest import corpus_of
 
 
 @pytest.fixture
@@ -76,42 +73,10 @@ def test_histories_are_the_newest_clicks_before_the_end(corpus):
     clicks = corpus.log.clicks
     readers = np.array([0, 0, 1])
     ends = clicks.offsets[[0, 0, 1]] + [0, 2, 5]
-    rows, mask = histories(corpus.log, clicks.offsets[readers], ends, 3)
+    rows, mask = histories(corpus.log, readers, ends, 3)
     assert mask.tolist() == [[False] * 3, [False, True, True], [True] * 3]
     assert rows[1, 1:].tolist() == clicks.news[clicks.offsets[0] :][:2].tolist()
     assert rows[2].tolist() == clicks.news[clicks.offsets[1] :][2:5].tolist()
-
-
-def test_an_audience_is_of_one_stretch_of_the_training_period(corpus, tiny_config):
-    config = tiny_config.loader.model_copy(update={"stretch": 0.2, "audience": 40})
-    loader = Loader(corpus, config, max_history=1000, seed=3)
-    log, spans = corpus.log, []
-    everything = Loader(corpus, tiny_config.loader, max_history=1000, seed=3)
-    for step in range(200):
-        rng = np.random.default_rng(step)
-        readers, starts, ends = loader._draw_stretch(everything._learners, rng)
-        offsets = log.clicks.offsets[readers]
-        assert (offsets <= starts).all()
-        assert (starts < ends).all()
-        assert (ends <= everything._end[readers]).all()
-        inside = np.concatenate([log.clicks.slate[a:b] for a, b in zip(starts, ends, strict=True)])
-        spans.append((inside.min(), inside.max()))
-        cut = [
-            log.clicks.slate[np.r_[a:b, c:d]]
-            for a, b, c, d in zip(offsets, starts, ends, everything._end[readers], strict=True)
-        ]
-        outside = np.concatenate(cut)
-        assert not ((outside >= inside.min()) & (outside <= inside.max())).any()
-    shares = np.diff(spans, axis=1)[:, 0] / log.clicks.slate[corpus.split.train].max()
-    assert 0.1 < shares.min() < 0.3
-    assert shares.max() > 0.9
-
-
-def test_clicks_in_random_order_have_no_stretches(tiny_dataset, tiny_config):
-    split = SplitConfig(protocol="random", positives="impressions")
-    random = corpus_of(tiny_dataset, tiny_config.model_copy(update={"split": split}))
-    with pytest.raises(ConfigError, match=r"loader\.stretch"):
-        Loader(random, LoaderConfig(stretch=0.5), max_history=6, seed=3)
 
 
 def test_together_rebuilds_every_array():
