@@ -33,7 +33,7 @@ class FairnessConfig(Config):
     """Weight of the two parts' correlation over a batch."""
     adversarial: NonNegativeFloat = 0.0
     """Weight of fooling the discriminator with the bias-free part (lambda_A)."""
-    balance: NonNegativeFloat = 0.1
+    balance: NonNegativeFloat = 0.2
     """Weight, at first, of what the best kernel ridge attacker reads off the bias-free part about
     the groups that clicks give away: see `recsys.training.beliefs`."""
     leakage: float = Field(default=0.54, gt=0.5, le=1)

@@ -11,7 +11,7 @@ from recsys.losses.dependence import explained_by_others
 
 BAND = 0.02
 """Of AUC: a weight moves the slower the less leakage is away from what is allowed by."""
-SMALLEST, LARGEST = 0.03, 4.0
+SMALLEST, LARGEST = 0.06, 8.0
 """Weights of balance it stays between, unless it starts beyond: with less, on ML-100K, ranking
 gained nothing and leakage grew; after more, embedding tables hardly moved any longer."""
 
@@ -44,12 +44,12 @@ class Pressure(nn.Module):
     def forward(
         self, vectors: Float[Tensor, "audience dim"], beliefs: Float[Tensor, "audience groups"]
     ) -> Float[Tensor, ""]:
-        """Sum what is found about the groups of each attribute, by the attribute's weight."""
+        """Sum what is found about each attribute, the mean over its groups, by weight."""
         # Nothing is earned below zero: attackers can be made wrong about the very readers of the
         # audience, and be right about others.
         found = explained_by_others(vectors, beliefs).clamp(min=0)
-        sums = torch.stack([each.sum() for each in found.split(self._groups)])
-        return self.weight.clone() @ sums
+        means = torch.stack([each.mean() for each in found.split(self._groups)])
+        return self.weight.clone() @ means
 
     @torch.no_grad()
     def follow(self, leakage: Sequence[float]) -> None:

@@ -53,7 +53,7 @@ def test_nothing_of_the_bias_aware_part_is_in_the_encoder(exported):
 def test_the_bias_aware_part_knows_what_the_bias_free_one_was_kept_from(
     corpus, tiny_dataset, tiny_config, tmp_path, cpu
 ):
-    spoken = tiny_config.model_copy(update={"fairness": FairnessConfig(balance=10.0)})
+    spoken = tiny_config.model_copy(update={"fairness": FairnessConfig(balance=20.0)})
     trainer = Trainer(corpus, spoken, tmp_path, cpu)
     trainer.run(lambda progress, size, loss: False)
     bundle, aware = export.bundle(trainer, corpus, tiny_dataset, spoken, device=cpu, now=NOW)

@@ -17,23 +17,23 @@ def drawn(seed, shift):
 
 def followed(leakage, epochs=60, **settings):
     """The weight after as many epochs in which attackers find as much."""
-    pressure = Pressure([1], **{"weight": 0.1, "leakage": 0.55, "rate": 0.05, **settings})
+    pressure = Pressure([1], **{"weight": 0.2, "leakage": 0.55, "rate": 0.05, **settings})
     for _ in range(epochs):
         pressure.follow([leakage])
     return float(pressure.weight)
 
 
 def test_the_weight_grows_while_more_is_found_than_is_allowed():
-    assert followed(0.8, epochs=20) == pytest.approx(0.1 * exp(20 * 0.05))
-    assert 0.1 < followed(0.551) < followed(0.56) < followed(0.8)
+    assert followed(0.8, epochs=20) == pytest.approx(0.2 * exp(20 * 0.05))
+    assert 0.2 < followed(0.551) < followed(0.56) < followed(0.8)
 
 
 def test_the_weight_falls_while_less_is_found():
-    assert followed(0.5, epochs=10) == pytest.approx(0.1 * exp(-10 * 0.05))
+    assert followed(0.5, epochs=10) == pytest.approx(0.2 * exp(-10 * 0.05))
 
 
 def test_the_weight_turns_as_soon_as_leakage_does():
-    pressure = Pressure([1], weight=0.1, leakage=0.55, rate=0.05)
+    pressure = Pressure([1], weight=0.2, leakage=0.55, rate=0.05)
     for _ in range(30):
         pressure.follow([0.9])
     highest = float(pressure.weight)
@@ -42,8 +42,8 @@ def test_the_weight_turns_as_soon_as_leakage_does():
 
 
 def test_the_weight_stays_where_it_is_at_what_is_allowed_and_without_a_rate():
-    assert followed(0.55) == pytest.approx(0.1)
-    assert followed(0.8, rate=0.0) == pytest.approx(0.1)
+    assert followed(0.55) == pytest.approx(0.2)
+    assert followed(0.8, rate=0.0) == pytest.approx(0.2)
 
 
 def test_the_weight_stays_within_limits():
@@ -57,21 +57,21 @@ def test_a_weight_that_starts_beyond_the_limits_stays_where_it_starts(leakage, w
 
 
 def test_each_attribute_has_its_own_weight():
-    pressure = Pressure([2, 3], weight=0.1, leakage=0.55, rate=0.05)
+    pressure = Pressure([2, 3], weight=0.2, leakage=0.55, rate=0.05)
     pressure.follow([0.6, 0.5])
     told, hidden = pressure.weight.tolist()
-    assert told > 0.1 > hidden
+    assert told > 0.2 > hidden
 
 
-def test_what_is_found_of_each_group_counts():
+def test_a_group_counts_as_one_of_its_attribute():
     vectors, told = drawn(0, 1.0)
     nobody = torch.full((READERS, 1), 0.5)
-    alone, thrice = (
+    alone, among = (
         Pressure([groups], weight=1.0, leakage=0.55, rate=0.0)(vectors, beliefs)
-        for groups, beliefs in ((1, told), (4, torch.cat([told, told, nobody, told], dim=1)))
+        for groups, beliefs in ((1, told), (4, torch.cat([told, nobody, nobody, nobody], dim=1)))
     )
     assert alone > 0.1
-    torch.testing.assert_close(thrice, 3 * alone)
+    torch.testing.assert_close(among, alone / 4)
 
 
 def test_the_weight_is_part_of_the_state_that_a_checkpoint_keeps():
