@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from recsys.losses.dependence import explained_by_others
 
 BAND = 0.02
-"""Of AUC: a weight moves the slower the less leakage is away from what is allowed by."""
+"""Of AUC: nearer than this to what is allowed, a weight moves the slower the nearer leakage is."""
 SMALLEST, LARGEST = 0.06, 8.0
 """Weights of balance it stays between, unless it starts beyond: with less, on ML-100K, ranking
 gained nothing and leakage grew; after more, embedding tables hardly moved any longer."""
@@ -49,7 +49,7 @@ class Pressure(nn.Module):
         # audience, and be right about others.
         found = explained_by_others(vectors, beliefs).clamp(min=0)
         means = torch.stack([each.mean() for each in found.split(self._groups)])
-        return self.weight.clone() @ means
+        return self.weight @ means
 
     @torch.no_grad()
     def follow(self, leakage: Sequence[float]) -> None:
