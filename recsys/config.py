@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recsys.errors import ConfigError
 
 
+PRESET = "preset"
+"""Key of a table whose other keys are relative to it."""
+
+
 class Config(BaseModel):
     """Base of every settings class: immutable, and an unknown key is an error."""
 
@@ -27,7 +31,8 @@ def load(cls: type[T], path: Path | None, overrides: Sequence[str] = ()) -> T:
     Args:
         cls: A settings class.
         path: The TOML file; None starts from the defaults.
-        overrides: Settings such as ``"optimizer.lr=3e-4"`` or ``"fairness=off"``, applied last.
+        overrides: Settings such as ``"optimizer.lr=3e-4"`` or ``"fairness=off"``, applied last. A
+            table's ``preset`` starts that table anew, whatever the file says of it.
 
     Raises:
         ConfigError: The file cannot be read, a key is unknown or missing, or a value is wrong.
@@ -69,6 +74,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    if PRESET in over:
+        return dict(over)
     both = {k: v for k, v in base.items() if isinstance(v, Mapping) and k in over}
     deeper = {k: _merged(v, over[k]) for k, v in both.items() if isinstance(over[k], Mapping)}
     return {**base, **over, **deeper}
@@ -84,6 +91,8 @@ def _set(tree: dict[str, Any], override: str) -> None:
         tree = tree.setdefault(parent, {})
         if not isinstance(tree, dict):
             raise ConfigError(f"{override!r}: {parent} is a value, it has no keys of its own")
+    if key == PRESET:
+        tree.clear()
     try:
         tree[key] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
