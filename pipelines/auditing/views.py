@@ -22,6 +22,12 @@ CAPTIONS = {
     "bias_aware": "For comparison: the bias-aware vectors, which are never served.",
 }
 DISTANCES = ("dp_js", "dp_js_non_personalised", "eo_js")
+LISTS = {
+    "with_seen_filter": "seen left out",
+    "without_seen_filter": "seen left in",
+    "non_personalised": "one ranking for all, seen left out",
+}
+"""Kinds of lists: what they are made of."""
 MAX_OWNERS = 24
 """Owners drawn in a chart; the table below it has all of them."""
 
@@ -143,7 +149,7 @@ def _distance(found: Tree) -> list[str]:
 def _leaks(found: Tree) -> list[list[str]]:
     return [
         [
-            kind.replace("_", " "),
+            LISTS[kind],
             "which news" if seen == "news" else "their topics",
             k,
             number(one["auc"]),
