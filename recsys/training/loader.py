@@ -16,6 +16,10 @@ from recsys.training.corpus import Corpus
 from recsys.training.events import Events, events
 
 
+SMALLEST_BATCH = 64
+"""Samples a step, however small a log is."""
+
+
 class LoaderConfig(Config):
     """What a click is compared with, and how many are learned from at once."""
 
@@ -23,7 +27,10 @@ class LoaderConfig(Config):
     """clicks: find each click, given those before it. readers: find a random half of a reader's
     clicks, given the others; for tastes without an order."""
     batch_size: PositiveInt = 256
-    """Samples a step."""
+    """Samples a step, at most."""
+    least_steps: NonNegativeInt = 0
+    """Steps an epoch: a log too small for as many is learned from in smaller batches, of 64 samples
+    at least. What is charged moves a little in each step."""
     audience: NonNegativeInt = 512
     """Readers a step, drawn from all, over whom groups are balanced; none where nothing is
     believed of them."""
@@ -75,16 +82,23 @@ class Loader:
         imputed = self._corpus.imputed
         return len(self._units) + (imputed.per_epoch if imputed else 0)
 
+    @property
+    def batch_size(self) -> int:
+        """Samples a step; the last of an epoch may have fewer."""
+        enough = max(SMALLEST_BATCH, self.per_epoch // max(1, self._config.least_steps))
+        return min(self._config.batch_size, enough)
+
     def __len__(self) -> int:
         """Count the steps of an epoch."""
-        return -(-self.per_epoch // self._config.batch_size)
+        return -(-self.per_epoch // self.batch_size)
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """Yield an epoch's batches from ``first_step`` on."""
         rng = np.random.default_rng([self._seed, number])
         order = rng.permutation(self._epoch_units(rng))
+        size = self.batch_size
         for step in range(first_step, len(self)):
-            chunk = order[step * self._config.batch_size : (step + 1) * self._config.batch_size]
+            chunk = order[step * size : (step + 1) * size]
             yield self._batch(chunk, np.random.default_rng([self._seed, number, step]))
 
     def _epoch_units(self, rng: np.random.Generator) -> np.ndarray:
