@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recsys.errors import ConfigError
 
-
 PRESET = "preset"
 """Key of a table whose other keys are relative to it."""
 

@@ -161,7 +161,13 @@ def exposure(
         visits: Whether the reader came in each hour.
         unseen: ``log(1 - inclusion)`` of the news in each hour, 0 when it was not alive.
     """
-    return -np.expm1((visits * unseen).sum(axis=1))
+    return -np.expm1(np.where(visits, unseen, 0.0).sum(axis=1))
+
+
+def log_missed(inclusion: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return ``log(1 - inclusion)``; minus infinity where every slate holds the news."""
+    with np.errstate(divide="ignore"):
+        return np.log1p(-inclusion)
 
 
 def _rows(index: pd.Index, ids: Sequence[str]) -> Int[np.ndarray, " pairs"]:
@@ -186,5 +192,5 @@ def _visits(column: pa.ChunkedArray, hours: int) -> Bool[np.ndarray, "users hour
 def _unseen(table: pa.Table, news: pd.Index, hours: int) -> Float[np.ndarray, "items hours"]:
     unseen = np.zeros((len(news), hours), np.float32)
     rows = news.get_indexer(pd.Index(table["news_id"].to_pandas()))
-    unseen[rows, table["hour"].to_numpy()] = np.log1p(-table["inclusion"].to_numpy())
+    unseen[rows, table["hour"].to_numpy()] = log_missed(table["inclusion"].to_numpy())
     return unseen

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from recsys.simulation import clicks, tables
 from recsys.simulation.log import Log, Slates
-from recsys.simulation.truth import BLOCK_PAIRS, FOLDER, exposure
+from recsys.simulation.truth import BLOCK_PAIRS, FOLDER, exposure, log_missed
 from recsys.simulation.world import World
 
 COMPRESSION = "zstd"
@@ -61,7 +61,7 @@ class TruthWriter:
 
     def _add_exposure(self, log: Log) -> None:
         visits = np.ascontiguousarray(self._world.readers.visits.T)
-        unseen = np.ascontiguousarray(np.log1p(-log.inclusion.T))
+        unseen = np.ascontiguousarray(log_missed(log.inclusion.T))
         users, items = pd.Index(self._world.readers.ids), pd.Index(self._world.news.ids)
         source = pq.ParquetFile(self._folder / _UNFINISHED)
         schema = source.schema_arrow.append(pa.field("exposure", pa.float32()))

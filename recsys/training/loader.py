@@ -15,7 +15,6 @@ from recsys.model.batch import Batch
 from recsys.training.corpus import Corpus
 from recsys.training.events import Events, events
 
-
 SMALLEST_BATCH = 64
 """Samples a step, however small a log is."""
 

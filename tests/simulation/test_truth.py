@@ -4,7 +4,7 @@ import pytest
 
 from recsys.errors import DataError
 from recsys.simulation import clicks, tables
-from recsys.simulation.truth import Truth, exposure
+from recsys.simulation.truth import Truth, exposure, log_missed
 from recsys.simulation.truth_writer import TruthWriter
 
 
@@ -59,6 +59,12 @@ def test_exposure_is_one_minus_the_chance_of_being_missed_at_every_visit():
     visits = np.array([[True, False, True]])
     unseen = np.log1p(-np.array([[0.5, 0.9, 0.2]]))
     np.testing.assert_allclose(exposure(visits, unseen), 1 - 0.5 * 0.8)
+
+
+def test_a_news_of_every_slate_is_seen_by_who_came_and_by_nobody_else():
+    visits = np.array([[True, False], [False, True], [False, False]])
+    found = exposure(visits, log_missed(np.array([[1.0, 0.0]])))
+    assert found.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_exposure_is_calibrated(truth, impressions):

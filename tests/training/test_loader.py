@@ -35,9 +35,7 @@ def test_the_same_epoch_and_step_give_the_same_batch_from_any_start(loader):
     ("least_steps", "batch_size", "expected"),
     [(0, 512, 512), (3, 512, "a third"), (10_000, 512, 64), (10_000, 8, 8)],
 )
-def test_a_small_log_is_learned_from_in_smaller_batches(
-    corpus, least_steps, batch_size, expected
-):
+def test_a_small_log_is_learned_from_in_smaller_batches(corpus, least_steps, batch_size, expected):
     config = LoaderConfig(batch_size=batch_size, least_steps=least_steps)
     loader = Loader(corpus, config, max_history=6, seed=3)
     expected = loader.per_epoch // 3 if expected == "a third" else min(expected, loader.per_epoch)
