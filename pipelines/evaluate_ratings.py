@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 import typer
+from jaxtyping import Float32
 from rich.table import Table
 
 from pipelines.console import emit, err, out, progress
@@ -14,6 +16,7 @@ from recsys.config import Config
 from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError, DataError
 from recsys.evaluation.bootstrap import Interval
+from recsys.propensity.covariates import describe_news
 from recsys.training.ratings import judge
 from recsys.training.ratings.methods import Fold, Method, MethodsConfig, Trainer, as_tensors
 from recsys.training.ratings.study import Study
@@ -24,6 +27,11 @@ METHODS = (
     "dr:naive-bayes,dr:kernel-adaptive,naive+exposure,ips:kernel-adaptive+exposure,"
     "dr:kernel-adaptive+exposure"
 )
+CONTENT = (
+    ",naive+content,ips:naive-bayes+content,ips:kernel-adaptive+content,naive+content+exposure,"
+    "ips:kernel-adaptive+content+exposure"
+)
+"""Where something is known of the news: a category, a subcategory, a provider or an embedding."""
 
 
 class EvaluationConfig(Config):
@@ -44,9 +52,12 @@ class EvaluationConfig(Config):
 def main(
     dataset: Annotated[Path, typer.Argument(help="Dataset with ratings, some of them randomised.")],
     methods: Annotated[
-        str,
-        typer.Option(help="Comma-separated: naive, wmf, expomf, rel-mf, ips:P, dr:P, …+exposure."),
-    ] = METHODS,
+        str | None,
+        typer.Option(
+            help="Comma-separated: naive, wmf, expomf, rel-mf, ips:P, dr:P, …+exposure, …+content.",
+            show_default="all, with content where the news have some",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Splits and starts, numbered from 0.")] = 3,
     against: Annotated[
         str, typer.Option(help="Methods that the others are compared with, comma-separated.")
@@ -60,17 +71,22 @@ def main(
     """Compare ways of learning from self-selected ratings on ratings of randomly shown news.
 
     P is one of popularity, naive-bayes, logistic, factorised, kernel-random, kernel-worst-case,
-    kernel-adaptive. Every method gets the same splits, the same penalties to choose from and the
-    same validation measure; no test rating is read before all of them are trained.
+    kernel-adaptive. The recommender may be given more than ids: with +exposure how likely a pair
+    was to be rated, with +content what the news are about. Every method gets the same splits, the
+    same penalties to choose from and the same validation measure; no test rating is read before
+    all of them are trained.
 
     Example: recsys evaluate-ratings data/coat --seeds 10 --methods naive,ips:kernel-adaptive
     """
     wanted = settings.load(EvaluationConfig, None, set_ or [])
-    chosen = [Method.parse(name) for name in methods.split(",")]
+    opened = Dataset.open(dataset)
+    content = describe_news(pd.Index(opened.news["news_id"]), opened.news).names
+    names = (methods or METHODS + CONTENT * bool(content)).split(",")
+    chosen = [Method.parse(name) for name in names]
     baselines = against.split(",")
-    if unknown := [name for name in baselines if name not in methods.split(",")]:
+    if unknown := [name for name in baselines if name not in names]:
         raise ConfigError(f"--against {unknown[0]!r} is not among the methods")
-    report = evaluate(Dataset.open(dataset), chosen, baselines, seeds, wanted)
+    report = evaluate(opened, chosen, baselines, seeds, wanted)
     if json_:
         emit(report)
         return
@@ -93,7 +109,8 @@ def evaluate(
         raise DataError.at(dataset.path, "has no ratings; expected ratings.parquet")
     rng = np.random.default_rng(0)
     study = Study.of(dataset.ratings, calibration=config.calibration, rng=rng)
-    scores, penalties = train(study, methods, seeds, config)
+    content = describe_news(study.news, dataset.news).table
+    scores, penalties = train(study, methods, seeds, config, content)
     results, raw = _results(study, scores, config)
     return {
         "dataset": str(dataset.path),
@@ -111,7 +128,11 @@ def evaluate(
 
 
 def train(
-    study: Study, methods: list[Method], seeds: int, config: EvaluationConfig
+    study: Study,
+    methods: list[Method],
+    seeds: int,
+    config: EvaluationConfig,
+    content: Float32[np.ndarray, "news columns"],
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Choose each method's penalty, train it on every seed, and score the test pairs.
 
@@ -119,7 +140,7 @@ def train(
         By method: scores ``[seeds, test]``; the penalty chosen.
     """
     count = max(seeds, config.tuning_folds)
-    trainers = [Trainer(Fold.draw(study, seed), config.methods) for seed in range(count)]
+    trainers = [Trainer(Fold.draw(study, seed), config.methods, content) for seed in range(count)]
     pairs = as_tensors(study.test.pairs)  # which pairs, not how they were rated
     scores, penalties = {}, {}
     with progress("method") as bar:

@@ -29,6 +29,16 @@ class Described:
     """Column to the number of readers or news that lack it; only those above 0."""
 
 
+@dataclass(frozen=True)
+class Columns:
+    """What is known of one side, a row each, with what had to be stood in for."""
+
+    table: Float32[np.ndarray, "rows columns"]
+    names: list[str]
+    filled: dict[str, int]
+    """Column to the number of rows that lack it; only those above 0."""
+
+
 def describe(
     readers: pd.Index, news: pd.Index, attributes: pd.DataFrame | None, catalogue: pd.DataFrame
 ) -> Described:
@@ -43,22 +53,35 @@ def describe(
     Raises:
         DataError: Nothing is known that tells readers, or news, apart.
     """
-    known = pd.DataFrame({"user_id": []}) if attributes is None else attributes
-    about_readers = known.set_index("user_id").reindex(readers)
-    about_news = catalogue.set_index("news_id").reindex(news)
-    filled: dict[str, int] = {}
-    reader_names, reader_table = _indicators(about_readers, list(about_readers.columns), filled)
-    news_names, news_table = _indicators(about_news, list(NEWS_COLUMNS), filled)
-    if "embedding" in about_news and about_news["embedding"].notna().any():
-        names, table = _embedded(about_news["embedding"], filled)
-        news_names, news_table = news_names + names, np.hstack([news_table, table])
-    for what, table in (("readers", reader_table), ("news", news_table)):
-        if not table.shape[1]:
+    left, right = describe_readers(readers, attributes), describe_news(news, catalogue)
+    for what, side in (("readers", left), ("news", right)):
+        if not side.names:
             raise DataError(
                 f"covariates: nothing is known that tells {what} apart (attributes; category, "
-                "subcategory, provider, embedding); expected some, or --covariates factors"
+                "subcategory, provider, embedding); expected some, or covariates=factors"
             )
-    return Described(Covariates(reader_table, news_table), reader_names, news_names, filled)
+    covariates = Covariates(left.table, right.table)
+    return Described(covariates, left.names, right.names, left.filled | right.filled)
+
+
+def describe_readers(readers: pd.Index, attributes: pd.DataFrame | None) -> Columns:
+    """Look up the attributes of ``readers``, in this order; no column if none tells them apart."""
+    known = pd.DataFrame({"user_id": []}) if attributes is None else attributes
+    about = known.set_index("user_id").reindex(readers)
+    filled: dict[str, int] = {}
+    names, table = _indicators(about, list(about.columns), filled)
+    return Columns(table, names, filled)
+
+
+def describe_news(news: pd.Index, catalogue: pd.DataFrame) -> Columns:
+    """Look up what ``news`` are about, in this order; no column if nothing tells them apart."""
+    about = catalogue.set_index("news_id").reindex(news)
+    filled: dict[str, int] = {}
+    names, table = _indicators(about, list(NEWS_COLUMNS), filled)
+    if "embedding" in about and about["embedding"].notna().any():
+        more, embedded = _embedded(about["embedding"], filled)
+        names, table = names + more, np.hstack([table, embedded])
+    return Columns(table, names, filled)
 
 
 def _indicators(

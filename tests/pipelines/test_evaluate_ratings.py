@@ -14,14 +14,15 @@ QUICK = [
 ]
 
 
-def write(out, *, randomised=True):
+def write(out, *, randomised=True, category=None):
     rng = np.random.default_rng(0)
     readers, news = np.divmod(np.arange(40 * 50), 50)
     taste = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 50))
     value = np.clip(np.round(3 + taste[readers, news]), 1, 5)
     kept = rng.random(2000) < 0.4
     with DatasetWriter(out, "test") as writer:
-        writer.news(pa.table({"news_id": [str(n) for n in range(50)], "title": [""] * 50}))
+        about = {"category": [category(n) for n in range(50)]} if category else {}
+        writer.news(pa.table({"news_id": [str(n) for n in range(50)], "title": [""] * 50, **about}))
         writer.ratings(
             pa.table(
                 {
@@ -62,6 +63,20 @@ def test_the_table_is_for_people(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "all news" in said
     assert "rare news" in said
+
+
+@pytest.mark.parametrize("category", [None, lambda n: "ab"[n % 2]])
+def test_by_default_content_is_given_where_news_have_some(tmp_path, capsys, category):
+    dataset = write(tmp_path / "d", category=category)
+    assert evaluate(dataset, "--seeds", "1", "--json", "--set", "methods.loop.max_epochs=1") == 0
+    methods = json.loads(capsys.readouterr().out)["penalties"]
+    assert any("+content" in name for name in methods) == bool(category)
+
+
+def test_content_is_refused_where_news_have_none(tmp_path, capsys):
+    options = ["--methods", "naive+content", "--against", "naive+content"]
+    assert evaluate(write(tmp_path / "d"), *options) == 2
+    assert "tells news apart" in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

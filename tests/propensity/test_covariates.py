@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import DataError
-from recsys.propensity.covariates import describe
+from recsys.propensity.covariates import describe, describe_news
 
 NEWS = pd.DataFrame(
     {
@@ -45,3 +45,8 @@ def test_an_unknown_news_is_missing_everything_and_still_finite():
 def test_nothing_known_of_readers_is_refused():
     with pytest.raises(DataError, match="tells readers apart"):
         describe(pd.Index(["1", "2"]), pd.Index(["a", "b"]), None, NEWS)
+
+
+def test_nothing_known_of_news_is_no_column():
+    bare = NEWS.assign(category=None, embedding=None)
+    assert describe_news(pd.Index(["a", "b"]), bare).table.shape == (2, 0)

@@ -1,9 +1,10 @@
 """Ways to learn from self-selected ratings, by the name a user gives, and one way to train them.
 
-A name is ``objective``, or ``objective:propensity`` for those that weigh, and ``+exposure`` where
-the recommender is also given each pair's logit of having been observed::
+A name is ``objective``, or ``objective:propensity`` for those that weigh. What the recommender is
+given besides ids may follow: ``+exposure``, each pair's logit of having been observed, and
+``+content``, what is known of the news::
 
-    naive   wmf   expomf   rel-mf   ips:naive-bayes   dr:kernel-adaptive   naive+exposure
+    naive   wmf   expomf   rel-mf   ips:naive-bayes   dr:kernel-adaptive+exposure   naive+content
 """
 
 import copy
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from recsys.config import Config
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, DataError
 from recsys.propensity.balancing import BalanceConfig
 from recsys.propensity.estimate import (
     EXPOSURE,
@@ -40,7 +41,8 @@ from recsys.training.ratings.study import Rated, Study
 WEIGHING = ("ips", "dr")
 UNWEIGHED = ("naive", "wmf", "expomf", "rel-mf")
 KERNELS = tuple(f"kernel-{choice}" for choice in ("random", "worst-case", "adaptive"))
-CONFOUNDED = "+exposure"
+GIVEN = ("content", "exposure")
+"""What a recommender may be given besides ids."""
 
 
 class MethodsConfig(Config):
@@ -74,7 +76,8 @@ class Method:
     objective: str
     propensity: str
     """Empty where the objective does not weigh."""
-    confounded: bool
+    given: frozenset[str]
+    """Some of ``GIVEN``."""
 
     @classmethod
     def parse(cls, name: str) -> "Method":
@@ -83,14 +86,18 @@ class Method:
         Raises:
             ConfigError: It names no method.
         """
-        objective, _, propensity = name.removesuffix(CONFOUNDED).partition(":")
-        known = objective in UNWEIGHED and not propensity and name != f"expomf{CONFOUNDED}"
-        if not known and (objective not in WEIGHING or propensity not in (*EXPOSURE, *KERNELS)):
+        learned, *given = name.split("+")
+        objective, _, propensity = learned.partition(":")
+        known = objective in UNWEIGHED and learned == objective
+        known |= objective in WEIGHING and propensity in (*EXPOSURE, *KERNELS)
+        known &= objective != "expomf" or not given
+        if not known or len({*given} & {*GIVEN}) < len(given):
             raise ConfigError(
                 f"method {name!r} is unknown; expected {', '.join(UNWEIGHED)}, or ips: or dr: with "
-                f"{', '.join((*EXPOSURE, *KERNELS))}, and perhaps {CONFOUNDED}"
+                f"{', '.join((*EXPOSURE, *KERNELS))}, and perhaps +{' or +'.join(GIVEN)}, which "
+                "expomf does not take"
             )
-        return cls(name, objective, propensity, name.endswith(CONFOUNDED))
+        return cls(name, objective, propensity, frozenset(given))
 
 
 @dataclass(frozen=True)
@@ -129,13 +136,23 @@ class Trainer:
     Args:
         fold: The data.
         config: What all methods share.
+        content: What is known of the study's news, for methods that are given it.
     """
 
-    def __init__(self, fold: Fold, config: MethodsConfig) -> None:
-        self.fold, self.config = fold, config
+    def __init__(
+        self,
+        fold: Fold,
+        config: MethodsConfig,
+        content: Float32[np.ndarray, "news columns"] | None = None,
+    ) -> None:
+        self.fold, self.config, self.content = fold, config, content
 
     def train(self, method: Method, penalty: float) -> tuple[Factorisation, float]:
-        """Train; return the recommender of the best epoch and its validation AUC."""
+        """Train; return the recommender of the best epoch and its validation AUC.
+
+        Raises:
+            DataError: The method is to be given what news are about, and nothing is known of that.
+        """
         generator = torch.Generator().manual_seed(self.fold.seed)
         if method.objective == "expomf":
             return self._maximise(penalty, generator)
@@ -171,11 +188,12 @@ class Trainer:
         return float(roc_auc_score(validation.labels(self.config.positive), scores))
 
     def _objective(self, method: Method, penalty: float, generator: torch.Generator) -> nn.Module:
-        confounder = self.fold.confounder() if method.confounded else None
+        confounder = self.fold.confounder() if "exposure" in method.given else None
+        content = self._content() if "content" in method.given else None
 
         def model() -> Factorisation:
             shape, size = self.fold.study.shape, self.config.factorisation
-            return Factorisation(shape, size, generator, confounder)
+            return Factorisation(shape, size, generator, confounder, content)
 
         if method.objective == "dr":
             return DoublyRobust(model(), model(), penalty)
@@ -185,6 +203,14 @@ class Trainer:
             ones = torch.ones(self.fold.study.shape[1])
             return Implicit(model(), ones, self.config.unlabelled, penalty)
         return Observed(model(), penalty)
+
+    def _content(self) -> Tensor:
+        if self.content is None or not self.content.shape[1]:
+            raise DataError(
+                "+content needs what tells news apart (category, subcategory, provider, "
+                "embedding), found nothing"
+            )
+        return torch.from_numpy(self.content)
 
     def _relevance_propensities(self) -> Tensor:
         """Rel-MF's: popularity among the liked, never below the floor."""

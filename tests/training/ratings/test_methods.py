@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,9 @@ EVERY = [
     *("naive", "wmf", "expomf", "rel-mf", "ips:popularity", "ips:naive-bayes", "ips:logistic"),
     *("ips:factorised", "ips:kernel-random", "ips:kernel-worst-case", "ips:kernel-adaptive"),
     *("dr:naive-bayes", "dr:kernel-adaptive", "naive+exposure", "dr:kernel-adaptive+exposure"),
+    *("naive+content", "ips:kernel-adaptive+exposure+content"),
 ]
+CONTENT = np.eye(50, 5, dtype=np.float32)
 
 
 def table(poison=False):
@@ -68,7 +72,7 @@ def test_no_method_reads_a_test_rating(name, honest, poisoned):
     assert not np.array_equal(honest.study.test.values, poisoned.study.test.values)
     scores = []
     for data in (honest, poisoned):
-        recommender, validation = Trainer(data, CONFIG).train(Method.parse(name), 0.01)
+        recommender, validation = Trainer(data, CONFIG, CONTENT).train(Method.parse(name), 0.01)
         scores.append((recommender.predict(*pairs), validation))
     assert torch.equal(scores[0][0], scores[1][0])
     assert scores[0][1] == scores[1][1]
@@ -107,7 +111,11 @@ def test_adaptive_weights_change_while_the_recommender_learns(honest):
 
 
 @pytest.mark.parametrize(
-    "name", ["ips", "ips:magic", "naive:popularity", "dr:", "", "expomf+exposure"]
+    "name",
+    [
+        *("ips", "ips:magic", "naive:popularity", "naive:", "dr:", "", "expomf+exposure"),
+        *("naive+magic", "naive+", "naive+content+content"),
+    ],
 )
 def test_an_unknown_method_is_refused(name):
     with pytest.raises(ConfigError, match="is unknown"):
@@ -115,12 +123,34 @@ def test_an_unknown_method_is_refused(name):
 
 
 def test_a_name_is_taken_apart():
-    method = Method.parse("dr:kernel-adaptive+exposure")
-    assert (method.objective, method.propensity, method.confounded) == (
-        "dr",
-        "kernel-adaptive",
-        True,
-    )
+    method = Method.parse("dr:kernel-adaptive+content+exposure")
+    assert (method.objective, method.propensity) == ("dr", "kernel-adaptive")
+    assert method.given == {"exposure", "content"}
+
+
+def test_content_lets_a_news_without_ratings_be_told_from_others():
+    frame = table().assign(value=lambda rated: np.where(rated["news_id"].astype(int) % 2, 5, 1))
+    study = Study.of(frame, calibration=0.2, rng=np.random.default_rng(0))
+    new = np.isin(study.news, ["10", "11"])
+    learned = study.chosen.take(~new[study.chosen.pairs.news])
+    fold = Fold.draw(replace(study, chosen=learned), seed=0)
+    odd = study.news.astype(int).to_numpy() % 2
+    content = np.stack([odd, 1 - odd], axis=1).astype(np.float32)
+    config = MethodsConfig(loop=LoopConfig(max_epochs=20, batch=500))
+    pairs = torch.zeros(2, dtype=torch.long), torch.from_numpy(new.nonzero()[0])
+
+    def told_apart(name):
+        recommender, _ = Trainer(fold, config, content).train(Method.parse(name), 0.01)
+        disliked, liked = recommender.predict(*pairs).tolist()
+        return liked - disliked
+
+    assert told_apart("naive+content") > 0.5
+    assert abs(told_apart("naive")) < 0.2
+
+
+def test_content_is_refused_where_nothing_tells_news_apart(honest):
+    with pytest.raises(DataError, match="tells news apart"):
+        Trainer(honest, CONFIG, CONTENT[:, :0]).train(Method.parse("naive+content"), 0.01)
 
 
 def test_ratings_without_a_randomised_part_are_refused():
