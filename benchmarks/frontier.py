@@ -133,7 +133,7 @@ def measured(run: Path, dataset: Dataset, config: TrainConfig, attribute: str) -
 
 def attack(path: Path, dataset: Dataset, attributes: Sequence[str]) -> Tree:
     """Attack published vectors, and the lists ranked with them, for the first attribute."""
-    run = Run.load(path)
+    run = Run.load(path, dataset)
     rows = np.flatnonzero(run.open_to_attack)
     vectors, users = run.bundle.readers.vectors[rows], [run.bundle.readers.ids[r] for r in rows]
     values = attribute_values(dataset, users, attributes)

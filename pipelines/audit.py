@@ -80,11 +80,12 @@ def audit(
 
     Raises:
         CheckpointError: A run is damaged.
-        DataError: The dataset is damaged, or does not know the runs' readers.
+        DataError: The dataset is damaged, or not what the runs were trained on.
     """
     config = config or AuditConfig()
-    source, audited = Dataset.open(dataset), Run.load(run)
-    before = Run.load(baseline) if baseline else None
+    source = Dataset.open(dataset)
+    audited = Run.load(run, source)
+    before = Run.load(baseline, source) if baseline else None
     with progress() as bar:
         task = bar.add_task("reading", total=None)
 

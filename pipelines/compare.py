@@ -76,10 +76,12 @@ def compare(runs: list[Path], dataset: Path, *, config: AuditConfig | None = Non
         ``low``, ``high``).
 
     Raises:
-        DataError: The runs share no reader to attack, or no held-out event.
+        DataError: The runs share no reader to attack, or no held-out event, or were not trained on
+            the dataset.
     """
     config = config or AuditConfig()
-    source, loaded = Dataset.open(dataset), [Run.load(path) for path in runs]
+    source = Dataset.open(dataset)
+    loaded = [Run.load(path, source) for path in runs]
     users = _shared_readers(loaded)
     values = attribute_values(source, users, config.attributes)
     first = loaded[0]

@@ -202,6 +202,7 @@ def _save_metrics(
     metrics = {
         "protocol": config.split.protocol,
         "fairness": config.fairness.preset,
+        "charged_for": list(corpus.groups),
         "seed": config.seed,
         "events": len(events),
         "readers": int(events["user_id"].nunique()),

@@ -33,32 +33,41 @@ class Run:
     events: pd.DataFrame
     """Held-out events: ``user_id``, ``slate_id``, ``ndcg@10``, ``popularity_ndcg@10``."""
     open_to_attack: Bool[np.ndarray, " readers"]
-    """Readers whose attributes training never used; all of them where it used everybody's."""
+    """Readers whose attributes training never used."""
     bias_aware: Float16[np.ndarray, "readers dim"] | None
     true_ndcg: pd.DataFrame | None
     """``user_id`` and ``true_ndcg@10``; None where the dataset does not know what is liked."""
 
     @classmethod
-    def load(cls, path: Path) -> "Run":
-        """Read a run.
+    def load(cls, path: Path, dataset: Dataset) -> "Run":
+        """Read a run, which must have been trained on ``dataset``.
+
+        Attributes may have become known, or been corrected, since.
 
         Raises:
             CheckpointError: A part is missing or does not fit the others.
+            DataError: It was trained on other data.
         """
+        config = _config(path / "config.toml")
+        trained_on = config.get("provenance", {}).get("dataset_sha256", dataset.info.sha256)
+        if other := _differing(trained_on, dataset.info.sha256):
+            raise DataError.at(
+                dataset.path,
+                f"is not the dataset that {path} was trained on ({', '.join(other)} differ)",
+            )
         bundle = bundles.load(path / "bundle")
         readers = _table(path / "offline" / "readers.parquet", ["user_id", "attribute_role"])
         if list(readers["user_id"]) != list(bundle.readers.ids):
             where = path / "offline" / "readers.parquet"
             raise CheckpointError(f"{where}: readers are not the bundle's, in its order")
-        unseen = (readers["attribute_role"] == "audit").to_numpy()
         metrics = ["ndcg@10", "popularity_ndcg@10"]
         judged = path / "offline" / truth.FILE
         return cls(
             path,
             bundle,
-            _config(path / "config.toml"),
+            config,
             _table(path / "offline" / "evaluation.parquet", ["user_id", "slate_id", *metrics]),
-            unseen if unseen.any() else np.ones(len(unseen), dtype=bool),
+            (readers["attribute_role"] == "audit").to_numpy(),
             _bias_aware(path / "offline" / "bias_aware.safetensors", bundle),
             _table(judged, ["user_id", truth.METRIC]) if judged.exists() else None,
         )
@@ -180,6 +189,12 @@ def _table(path: Path, columns: list[str]) -> pd.DataFrame:
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path}: cannot be read as Parquet: {reason}") from None
+
+
+def _differing(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    """Name the tables that differ, attributes apart."""
+    tables = sorted(({*one} | {*other}) - {"attributes.parquet"})
+    return [name for name in tables if one.get(name) != other.get(name)]
 
 
 def _config(path: Path) -> dict[str, Any]:

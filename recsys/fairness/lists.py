@@ -114,7 +114,7 @@ def js_floor(
     The distance of two samples of one distribution is not zero; only the excess over this floor
     says that groups are shown different news.
     """
-    known = np.array([group is not None for group in groups])
+    known = np.array([group is not None for group in groups], dtype=bool)
     stated = np.array([group for group in groups if group is not None], dtype=object)
     lists, hits = lists[known], None if hits is None else hits[known]
     shuffled = [rng.permutation(stated) for _ in range(num_shuffles)]

@@ -83,7 +83,8 @@ def reason_of(name: str, found: Leakage, limits: Thresholds) -> Reason:
     best = found.best
     if best is None:
         stated = sum(found.too_small.values())
-        return Reason("insufficient", name, f"too few readers state it to attack it ({stated})")
+        text = f"too few readers kept from training state it to attack it ({stated})"
+        return Reason("insufficient", name, text)
     claim = (
         f"the best attacker ({best.attacker}) reaches AUC {best.auc:.3f} "
         f"[{best.low:.3f}, {best.high:.3f}] on {found.readers:,} readers"

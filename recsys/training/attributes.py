@@ -43,21 +43,22 @@ class ReaderAttributes:
 
 
 def protected(dataset: Dataset, names: tuple[str, ...]) -> pd.DataFrame | None:
-    """Return the table of the named attributes; no names mean all.
+    """Return the table of the named attributes; no names mean all that somebody states.
 
     Raises:
         ConfigError: The dataset has no attribute of that name.
     """
     table = dataset.attributes
+    known = None if table is None else table.dropna(axis="columns", how="all")
     if not names:
-        return table
-    there = [] if table is None else list(table.columns.drop("user_id"))
+        return known
+    there = [] if known is None else list(known.columns.drop("user_id"))
     if missing := sorted(set(names) - set(there)):
         raise ConfigError(
             f"attributes.names: {missing} not in {dataset.path}; it has {there or 'none'}"
         )
-    assert table is not None
-    return table[["user_id", *names]]
+    assert known is not None
+    return known[["user_id", *names]]
 
 
 def reader_attributes(

@@ -6,6 +6,7 @@ may use, out of fold for these, and its beliefs about *all* readers are what tra
 the estimated attribute of FairGNN (Dai and Wang, 2021, arXiv:2009.01454), without its gradient.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ from sklearn.svm import SVC
 from recsys.data.reading_log import ReadingLog
 from recsys.training import autoencoder
 from recsys.training.attributes import ReaderAttributes
+
+logger = logging.getLogger(__name__)
 
 FOLDS, COMPONENTS, FACTORS, KERNEL_READERS = 5, 48, 16, 4000
 """Readers beyond `KERNEL_READERS` are drawn from for the kernel estimators: they are quadratic."""
@@ -52,8 +55,10 @@ def beliefs(
     train: np.ndarray,
     *,
     seed: int,
-) -> list[Float[np.ndarray, "readers values"]]:
+) -> dict[str, Float[np.ndarray, "readers values"]]:
     """Estimate each reader's groups from the training clicks.
+
+    Values of fewer than `FOLDS` known readers cannot be learned; who has one counts as unknown.
 
     Args:
         log: The clicks.
@@ -63,17 +68,27 @@ def beliefs(
         seed: Decides folds and projections.
 
     Returns:
-        For each attribute, one column a value, in [0, 1]; an attribute with fewer than `FOLDS`
-        known readers of some value is left out.
+        By attribute, one column a value that can be learned, in [0, 1]; an attribute with fewer
+        than two of these is left out, with a warning.
     """
     remembered = np.flatnonzero(log.clicks.slate < 0)
     views = _views(log, topics, np.concatenate([remembered, train]), seed)
-    each = []
-    for index in range(len(attributes.names)):
+    found = {}
+    for index, name in enumerate(attributes.names):
         labels, known = attributes.labels[:, index], attributes.known[:, index]
-        if known.any() and np.bincount(labels[known]).min() >= FOLDS:
-            each.append(_believe(views, labels, known, seed).astype(np.float32))
-    return each
+        learnable = np.flatnonzero(np.bincount(labels[known]) >= FOLDS)
+        if len(learnable) < 2:
+            logger.warning(
+                "%s is not protected: training knows fewer than two of its values from %d readers "
+                "or more each",
+                name,
+                FOLDS,
+            )
+            continue
+        known = known & np.isin(labels, learnable)
+        codes = np.searchsorted(learnable, labels)
+        found[name] = _believe(views, codes, known, seed).astype(np.float32)
+    return found
 
 
 def _views(log: ReadingLog, topics: Sequence[np.ndarray], train: np.ndarray, seed: int) -> Views:
@@ -111,7 +126,7 @@ def _believe(
 ) -> Float[np.ndarray, "readers values"]:
     """Calibrate all estimators; known readers are judged out of fold."""
     at = np.flatnonzero(known)
-    values = labels[at].max() + 1
+    values = len(np.unique(labels[at]))
     scores = np.zeros((len(labels), len(views) * values))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for fit, judge in folds.split(at, labels[at]):

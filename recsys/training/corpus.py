@@ -33,8 +33,8 @@ class Corpus:
     attributes: ReaderAttributes
     beliefs: Float[np.ndarray, "readers groups"]
     """How likely a reader is of each group, told or not."""
-    groups: tuple[int, ...]
-    """Columns of these for each attribute that could be estimated."""
+    groups: dict[str, int]
+    """How many columns of these each attribute has that could be estimated."""
     tokenizer: Tokenizer
     imputed: Imputed | None = None
     """What is learned from beside clicks; see `weighed`."""
@@ -75,15 +75,15 @@ def assemble(
     draw = stream(seed, "attributes").random(len(log.user_ids))
     table = protected(dataset, attributes_config.names)
     attributes = reader_attributes(table, log.user_ids, draw < attributes_config.share)
-    believed: list[np.ndarray] = []
+    believed: dict[str, np.ndarray] = {}
     if believe:
         topics = [news.features.categories.numpy()]
         if "subcategory" in news_config.views:
             topics.append(news.features.subcategories.numpy())
         believed = beliefs(log, topics, attributes, parts.train, seed=seed)
     nothing = np.zeros((len(log.user_ids), 0), dtype=np.float32)
-    together = np.concatenate([nothing, *believed], axis=1)
-    groups = tuple(each.shape[1] for each in believed)
+    together = np.concatenate([nothing, *believed.values()], axis=1)
+    groups = {name: each.shape[1] for name, each in believed.items()}
     return Corpus(log, parts, news, attributes, together, groups, tokenizer)
 
 

@@ -56,8 +56,10 @@ class Trainer:
         torch.manual_seed(config.seed)
         self._corpus, self._config, self._folder, self._device = corpus, config, folder, device
         self._settings = config.model_dump_json(exclude={"provenance"})
-        came_from = config.provenance and config.provenance.propensity
-        self._propensity = came_from.sha256 if came_from else ""
+        came_from = config.provenance
+        self._data = came_from.dataset_sha256 if came_from else {}
+        weights = came_from and came_from.propensity
+        self._propensity = weights.sha256 if weights else ""
         balanced = {} if config.fairness.balances else {"audience": 0}  # nobody would listen
         self.loader = Loader(
             corpus,
@@ -71,7 +73,7 @@ class Trainer:
             config.model.dim,
             corpus.attributes.num_classes,
             config.fairness,
-            groups=corpus.groups,
+            groups=list(corpus.groups.values()),
         )
         rates = config.optimizer
         self._placed = shard(model, learning_rate=rates.table_learning_rate, device=device)
@@ -223,7 +225,7 @@ class Trainer:
         if not self._charges:
             return {}
         readers, vectors = judge.encode_everybody(self.model, self._corpus, self._config.model)
-        beliefs, groups = self._corpus.beliefs[readers], self._corpus.groups
+        beliefs, groups = self._corpus.beliefs[readers], list(self._corpus.groups.values())
         found = sentinel.leakage(vectors, beliefs, groups, seed=self._config.seed)
         self.objective.pressure.follow(found)
         return {
@@ -261,6 +263,7 @@ class Trainer:
         checkpoint.save(
             {
                 "settings": self._settings,
+                "data": self._data,
                 "propensity": self._propensity,
                 "progress": asdict(self.progress),
                 "model": plain(self._placed.state_dict()),
@@ -281,7 +284,9 @@ class Trainer:
         state = checkpoint.load(self.latest)
         try:
             if state["settings"] != self._settings:
-                raise CheckpointError(f"{self.latest}: was made with other settings")
+                raise CheckpointError(f"{self.latest}: was made with other settings; see --force")
+            if state["data"] != self._data:
+                raise CheckpointError(f"{self.latest}: was made with other data; see --force")
             if state["propensity"] != self._propensity:
                 raise CheckpointError(
                     f"{self.latest}: was made with {_told(state['propensity'])}, not "

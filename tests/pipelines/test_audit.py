@@ -7,6 +7,7 @@ import pytest
 from pipelines import cli
 from pipelines.audit import audit
 from pipelines.auditing.settings import AuditConfig
+from recsys.data.dataset import Dataset
 from recsys.errors import CheckpointError, DataError
 from recsys.fairness.leakage import LeakageConfig
 from recsys.fairness.verdict import Thresholds
@@ -137,6 +138,36 @@ def test_fresh_vectors_that_differ_are_attacked_too(tmp_path, leaky):
 def test_same_seed_same_audit(leaky, found):
     again = audit(leaky.run, leaky.dataset, config=CONFIG)
     assert {**again, "audited_at": ""} == {**found, "audited_at": ""}
+
+
+def trained_on(run, sha256):
+    lines = "".join(f'"{name}" = "{digest}"\n' for name, digest in sha256.items())
+    with (run / "config.toml").open("a") as config:
+        config.write(f"[provenance.dataset_sha256]\n{lines}")
+
+
+def test_a_dataset_the_run_was_not_trained_on_is_refused(tmp_path):
+    world = build(tmp_path, leaky=False, num_readers=20)
+    known = Dataset.open(world.dataset).info.sha256
+    trained_on(world.run, known | {"impressions.parquet": "another"})
+    with pytest.raises(DataError, match=r"not the dataset.* \(impressions\.parquet differ\)"):
+        audit(world.run, world.dataset, config=CONFIG)
+
+
+def test_attributes_may_have_become_known_since_training(tmp_path):
+    world = build(tmp_path, leaky=False, num_readers=20)
+    known = Dataset.open(world.dataset).info.sha256
+    trained_on(world.run, known | {"attributes.parquet": "another"})
+    assert audit(world.run, world.dataset, config=CONFIG)["verdict"] == "insufficient"
+
+
+def test_a_run_that_used_everybodys_attributes_cannot_pass(tmp_path):
+    world = build(tmp_path, leaky=False)
+    path = world.run / "offline" / "readers.parquet"
+    pd.read_parquet(path).assign(attribute_role="fit").to_parquet(path)
+    result = audit(world.run, world.dataset, config=CONFIG)
+    assert result["verdict"] == "insufficient"
+    assert "kept from training" in result["reasons"][0]["text"]
 
 
 def test_run_without_readers_is_named(tmp_path):

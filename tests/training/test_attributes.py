@@ -34,3 +34,10 @@ def test_only_named_attributes_are_protected(tiny_dataset):
     assert list(protected(tiny_dataset, ("gender",)).columns) == ["user_id", "gender"]
     with pytest.raises(ConfigError, match=r"\['agee'\] not in .*it has \['gender'\]"):
         protected(tiny_dataset, ("agee",))
+
+
+def test_what_nobody_states_is_no_attribute(tiny_dataset):
+    tiny_dataset.attributes["age"] = None
+    assert list(protected(tiny_dataset, ()).columns) == ["user_id", "gender"]
+    with pytest.raises(ConfigError, match=r"\['age'\] not in .*it has \['gender'\]"):
+        protected(tiny_dataset, ("age",))

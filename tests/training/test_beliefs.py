@@ -25,6 +25,15 @@ def attributes_of(bits, known):
     return ReaderAttributes(("bit",), (("0", "1"),), bits[:, None], known[:, None], known)
 
 
+def all_believed(log, attributes):
+    topics = [np.zeros(NEWS, dtype=int)]
+    return beliefs(log, topics, attributes, np.arange(log.clicks.news.size), seed=0)
+
+
+def believed(log, attributes):
+    return all_believed(log, attributes)["bit"]
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
@@ -33,9 +42,7 @@ def rng():
 def test_readers_nobody_told_are_believed_by_their_clicks(rng):
     bits, log = log_of(rng, told=0.4)
     known = np.arange(READERS) < READERS // 2
-    (found,) = beliefs(
-        log, [np.zeros(NEWS, dtype=int)], attributes_of(bits, known), np.arange(6000), seed=0
-    )
+    found = believed(log, attributes_of(bits, known))
     assert roc_auc_score(bits[~known], found[~known, 1]) > 0.9
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
@@ -43,9 +50,7 @@ def test_readers_nobody_told_are_believed_by_their_clicks(rng):
 def test_clicks_that_tell_nothing_leave_beliefs_near_the_share_of_the_group(rng):
     bits, log = log_of(rng, told=0.0)
     known = np.ones(READERS, dtype=bool)
-    (found,) = beliefs(
-        log, [np.zeros(NEWS, dtype=int)], attributes_of(bits, known), np.arange(6000), seed=0
-    )
+    found = believed(log, attributes_of(bits, known))
     assert np.abs(found[:, 1] - bits.mean()).mean() < 0.1
 
 
@@ -53,10 +58,7 @@ def test_labels_of_readers_kept_for_the_audit_change_nothing(rng):
     bits, log = log_of(rng, told=0.4)
     known = np.arange(READERS) < READERS // 2
     poisoned = np.where(known, bits, 1 - bits)
-    first, second = (
-        beliefs(log, [np.zeros(NEWS, dtype=int)], attributes_of(b, known), np.arange(6000), seed=0)
-        for b in (bits, poisoned)
-    )
+    first, second = (believed(log, attributes_of(b, known)) for b in (bits, poisoned))
     np.testing.assert_array_equal(first, second)
 
 
@@ -72,14 +74,33 @@ def test_many_leanings_to_rare_topics_are_believed(rng):
     clicks = Clicks(np.arange(READERS + 1) * 80, news.ravel(), flat, flat)
     log = ReadingLog(names[0], len(names[0]), names[1], Shown(*(np.zeros(0),) * 7), clicks)
     known = np.arange(READERS) < READERS // 2
-    (found,) = beliefs(log, [np.arange(41).repeat(50)], attributes_of(bits, known), flat, seed=0)
+    topics = [np.arange(41).repeat(50)]
+    found = beliefs(log, topics, attributes_of(bits, known), flat, seed=0)["bit"]
     assert roc_auc_score(bits[~known], found[~known, 1]) > 0.95
 
 
-def test_an_attribute_too_few_readers_state_is_left_out(rng):
+def test_an_attribute_too_few_readers_state_is_left_out_aloud(rng, caplog):
     bits, log = log_of(rng, told=0.4)
     known = np.arange(READERS) < FOLDS - 1
-    found = beliefs(
-        log, [np.zeros(NEWS, dtype=int)], attributes_of(bits, known), np.arange(6000), seed=0
-    )
-    assert found == []
+    assert all_believed(log, attributes_of(bits, known)) == {}
+    assert "bit is not protected" in caplog.text
+
+
+def test_an_attribute_with_one_value_is_left_out_aloud(rng, caplog):
+    bits, log = log_of(rng, told=0.4)
+    assert all_believed(log, attributes_of(0 * bits, np.ones(READERS, dtype=bool))) == {}
+    assert "bit is not protected" in caplog.text
+
+
+@pytest.mark.parametrize("value", [2, 1])
+def test_a_value_that_hardly_anybody_states_leaves_the_others_protected(rng, value):
+    # as the last value, and as one in the middle that training does not know at all
+    bits, log = log_of(rng, told=0.4)
+    known = np.arange(READERS) < READERS // 2
+    labels = bits if value == 2 else 2 * bits
+    labels = np.where(np.isin(np.arange(READERS), [0, 1, READERS - 1]), value, labels)
+    known[:2] = value == 2
+    found = believed(log, attributes_of(labels, known))
+    others = ~known & (labels != value)
+    assert found.shape == (READERS, 2)
+    assert roc_auc_score(bits[others], found[others, 1]) > 0.9

@@ -181,6 +181,13 @@ def test_a_checkpoint_of_other_data_is_refused(finished, tiny_dataset, tiny_conf
         trainer_of(smaller, tiny_config, finished._folder, cpu).resume()
 
 
+def test_a_checkpoint_of_data_that_has_changed_is_refused(finished, corpus, tiny_config, cpu):
+    grown = Provenance(git_revision="", dataset="", dataset_sha256={"news.parquet": "1"}, torch="")
+    config = tiny_config.model_copy(update={"provenance": grown})
+    with pytest.raises(CheckpointError, match="other data"):
+        trainer_of(corpus, config, finished._folder, cpu).resume()
+
+
 def weighed(corpus, config, *, estimator="dr", seed=0):
     """A corpus of clicks seen by chance, and its settings."""
     rng = np.random.default_rng(seed)
