@@ -1,8 +1,9 @@
 """What every verb says to its user: results on stdout, progress and log on stderr."""
 
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,9 +22,20 @@ err = Console(stderr=True, soft_wrap=True)
 
 
 def emit(result: dict[str, Any]) -> None:
-    """Print one JSON object on stdout: all that a command says there with ``--json``."""
-    json.dump(result, sys.stdout, indent=2, default=str)
+    """Print one JSON object on stdout: all that a command says there with ``--json``.
+
+    A number that is not finite, as the interval of a single row, is null: JSON has no word for it.
+    """
+    json.dump(_finite(result), sys.stdout, indent=2, default=str, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

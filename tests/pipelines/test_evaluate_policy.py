@@ -200,3 +200,10 @@ def test_open_bandit_values_are_those_of_a_straight_line_program(shared_data, ca
     found = {row["estimator"]: row["value"] for row in result["estimates"]}
     for estimator, value in straight_line(logged, own, fold).items():
         assert found[estimator] == pytest.approx(value, rel=0, abs=1e-9), estimator
+
+
+def test_a_log_of_one_row_is_answered_in_strict_json(capsys, log, tmp_path):
+    pd.read_csv(log).head(1).to_csv(tmp_path / "row.csv", index=False)
+    chosen = ["--policy", "column", "--set", "columns.target=new", "--json"]
+    code, out, _ = run(capsys, tmp_path / "row.csv", *chosen)
+    assert code == 0 and json.loads(out, parse_constant=pytest.fail)["estimates"]
