@@ -33,7 +33,8 @@ def main(
         ),
     ] = DEFAULT_STORE,
     keep: Annotated[
-        int, typer.Option(min=1, help="Versions to keep; older ones but the live are deleted.")
+        int,
+        typer.Option(min=1, help="Versions to keep; older ones go, but never the live or this."),
     ] = 3,
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Make the version live at the end.")
@@ -113,7 +114,7 @@ def publish(
         clicks=_clicks(bundle.readers, bundle.catalogue.ids),
         activate=activate,
     )
-    pruned = store.prune(keep)
+    pruned = store.prune(keep, spare=meta.version)
     return {
         "version": meta.version,
         "space": meta.space,

@@ -104,8 +104,8 @@ class Store(Protocol):
         """Make a published version live; raises VersionNotFound."""
         ...
 
-    def prune(self, keep: int) -> list[Version]:
-        """Delete all but the newest ``keep`` versions and the live one, in small steps."""
+    def prune(self, keep: int, *, spare: Version | None = None) -> list[Version]:
+        """Delete all but the newest ``keep`` versions, the live and ``spare``, in small steps."""
         ...
 
     def news(self, version: Version) -> bytes:

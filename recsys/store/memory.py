@@ -77,9 +77,10 @@ class MemoryStore(Store):
         self._live = version
 
     @override
-    def prune(self, keep: int) -> list[Version]:
+    def prune(self, keep: int, *, spare: Version | None = None) -> list[Version]:
         names = [meta.version for meta in self.versions()]
-        old = [name for name in names[: max(len(names) - keep, 0)] if name != self._live]
+        staying = (self._live, spare)
+        old = [name for name in names[: max(len(names) - keep, 0)] if name not in staying]
         for name in old:
             del self._versions[name]
         used = {meta.space for meta in self.versions()}

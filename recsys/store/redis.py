@@ -108,8 +108,10 @@ class RedisStore(Store):
 
     @override
     @reachable
-    def prune(self, keep: int) -> list[Version]:
-        return removal.prune(self.versions, self._redis, self._keys, keep=keep, now=self._clock())
+    def prune(self, keep: int, *, spare: Version | None = None) -> list[Version]:
+        return removal.prune(
+            self.versions, self._redis, self._keys, keep=keep, spare=spare, now=self._clock()
+        )
 
     @override
     @reachable

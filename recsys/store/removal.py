@@ -21,16 +21,19 @@ def prune(
     keys: layout.Keys,
     *,
     keep: int,
+    spare: Version | None,
     now: float,
 ) -> list[Version]:
-    """Delete all but the newest ``keep`` versions and the live one, and spaces nobody names.
+    """Delete all but the newest ``keep`` versions, the live one and ``spare``, and unused spaces.
 
     A space without a version may belong to a publish under way: it is left alone for an hour after
     its last write.
     """
     metas = versions()
     old = [
-        meta for meta in metas[: max(len(metas) - keep, 0)] if _retire(client, keys, meta.version)
+        meta
+        for meta in metas[: max(len(metas) - keep, 0)]
+        if meta.version != spare and _retire(client, keys, meta.version)
     ]
     for meta in old:
         _delete_version(client, keys, meta.version)

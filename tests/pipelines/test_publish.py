@@ -139,6 +139,15 @@ def test_older_versions_are_deleted(tmp_path, url, capsys):
         assert [meta.version for meta in store.versions()] == [store.live()]
 
 
+def test_an_older_run_that_is_published_without_being_made_live_stays(tmp_path, url):
+    for seed in (1, 0):
+        save(worlds.bundle(seed=seed), tmp_path / f"{seed}" / "bundle")
+    assert publish(tmp_path / "1", url) == 0
+    assert publish(tmp_path / "0", url, "--keep", "1", "--no-activate") == 0
+    with opened(url) as store:
+        assert len(store.versions()) == 2
+
+
 # -- bad input
 
 

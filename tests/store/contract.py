@@ -189,6 +189,12 @@ class StoreContract:
         assert store.versions() == [meta(1), meta(3), meta(4)]
         assert store.live() == meta(1).version
 
+    def test_pruning_spares_a_version_that_is_named(self, store):
+        for night in (1, 2, 3):
+            publish(store, meta(night))
+        assert store.prune(1, spare=meta(1).version) == [meta(2).version]
+        assert store.versions() == [meta(1), meta(3)]
+
     def test_a_pruned_version_takes_its_vectors_along(self, store):
         publish(store, meta(1))
         publish(store, meta(2))
