@@ -1,6 +1,6 @@
 """The `recsys` command: verbs are loaded when they are used, so that help is instant.
 
-Exit codes: 0 done, 1 our failure, 2 the user's input, 3 refused by a gate.
+Exit codes: 0 done, 1 our failure, 2 the user's input, 3 refused by a gate, 130 stopped by Ctrl-C.
 """
 
 import importlib
@@ -14,7 +14,14 @@ from rich.logging import RichHandler
 from typer.core import TyperCommand, TyperGroup
 
 from pipelines.console import err
-from recsys.errors import InputError, RecsysError, Refused, StoreUnavailable, VersionNotFound
+from recsys.errors import (
+    InputError,
+    Interrupted,
+    RecsysError,
+    Refused,
+    StoreUnavailable,
+    VersionNotFound,
+)
 
 # Before torch is imported: threads that spin while they wait for each other turn milliseconds into
 # seconds as soon as anything else wants a core.
@@ -101,6 +108,8 @@ def run(args: list[str]) -> int:
         return _say(str(error), 2)
     except Refused as error:
         return _say(f"refused: {error}", 3)
+    except Interrupted as error:
+        return _say(str(error), 130)
     except OSError as error:  # a full disk, a folder that may not be written
         return _say(f"{error.filename or 'input/output'}: {error.strerror or error}", 2)
     except RecsysError as error:

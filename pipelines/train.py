@@ -26,7 +26,7 @@ from recsys.training import export, truth
 from recsys.training.corpus import Corpus, assemble
 from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loop import Trainer
-from recsys.training.progress import Interrupted, Progress
+from recsys.training.progress import Progress
 from recsys.training.seen import Seen
 from recsys.training.settings import TrainConfig
 from recsys.training.sharding import process_group
@@ -138,12 +138,7 @@ def _train(
     settled = tomlkit.dumps(config.model_dump(mode="json", exclude_none=True))
     (run / "config.toml").write_text(settled)  # not before: a run may refuse these settings
     with _interruptible() as asked:
-        try:
-            _run(trainer, corpus, config, asked)
-        except Interrupted:
-            raise KeyboardInterrupt(
-                f"stopped; the same command goes on from {trainer.latest}"
-            ) from None
+        _run(trainer, corpus, config, asked)
     events = export.measure(trainer, corpus)
     result, aware = export.bundle(
         trainer, corpus, dataset, config, device=device, now=datetime.now(UTC)

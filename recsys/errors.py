@@ -14,6 +14,7 @@
     - InvalidRequest       a field of a request is out of range
     - Overloaded           the request queue is full; retry later
   + Refused                a gate said no: nothing was changed
+  + Interrupted            somebody asked to stop: all that was done is kept
 """
 
 from pathlib import Path
@@ -84,3 +85,7 @@ class Overloaded(ServingError):
 
 class Refused(RecsysError):
     """A gate said no: nothing was changed."""
+
+
+class Interrupted(RecsysError):
+    """Somebody asked to stop: all that was done is kept."""

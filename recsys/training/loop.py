@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.data.splits import Questions
-from recsys.errors import CheckpointError
+from recsys.errors import CheckpointError, Interrupted
 from recsys.model.batch import Batch, NewsFeatures
 from recsys.model.fairrec import FairRec, Interest
 from recsys.training import checkpoint, judge, sentinel
@@ -23,7 +23,7 @@ from recsys.training.counterfactual import choosing_weights
 from recsys.training.erasure import erase, without_the_faint
 from recsys.training.loader import Loader
 from recsys.training.objective import Objective
-from recsys.training.progress import Interrupted, Progress, TrainingDiverged
+from recsys.training.progress import Progress, TrainingDiverged
 from recsys.training.settings import TrainConfig
 from recsys.training.sharding import plain, restore, restore_optimizer, shard
 from recsys.training.warm_start import warm_start
@@ -159,7 +159,7 @@ class Trainer:
                 self.save()
                 saved = time.monotonic()
             if stop:
-                raise Interrupted
+                raise Interrupted(f"stopped; the same training goes on from {self.latest}")
 
     def step(self, batch: Batch, warm: float) -> float:
         """Update opponents, then the model, on one batch; return the model's loss.

@@ -1,4 +1,4 @@
-"""Where training stands, and the ways in which it ends early."""
+"""Where training stands, and the error that ends it early."""
 
 import math
 from dataclasses import dataclass, field
@@ -7,10 +7,6 @@ import torch
 from torch import Tensor
 
 from recsys.errors import RecsysError
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; the checkpoint is complete."""
 
 
 class TrainingDiverged(RecsysError):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pipelines import cli
-from recsys.errors import DataError, RecsysError, Refused, StoreUnavailable
+from recsys.errors import DataError, Interrupted, RecsysError, Refused, StoreUnavailable
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
@@ -31,6 +31,7 @@ def test_help_lists_every_verb_without_importing_one():
         (StoreUnavailable("redis://localhost: refused"), 2),
         (Refused("the audit failed"), 3),
         (RecsysError("ours"), 1),
+        (Interrupted("stopped; the same training goes on from latest.pt"), 130),
         (OSError(28, "No space left on device", "runs/x"), 2),
     ],
 )

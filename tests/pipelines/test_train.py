@@ -137,6 +137,7 @@ def test_ctrl_c_leaves_a_run_that_the_same_command_takes_up(world, tmp_path):
     going.send_signal(signal.SIGINT)
     _, said = going.communicate(timeout=60)
     assert going.returncode == 130, said
+    assert f"goes on from {run / 'checkpoint' / 'latest.pt'}" in said.splitlines()[-1]
     assert not (run / "metrics.json").exists()
     again = subprocess.run([*command, *settings], capture_output=True, text=True, check=True)
     assert "going on from epoch" in again.stderr

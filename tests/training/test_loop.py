@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.errors import CheckpointError
+from recsys.errors import CheckpointError, Interrupted
 from recsys.losses.dependence import FAINT
 from recsys.training import judge
 from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.erasure import without_the_faint
 from recsys.training.loop import Trainer
 from recsys.training.objective import FairnessConfig
-from recsys.training.progress import Interrupted, TrainingDiverged
+from recsys.training.progress import TrainingDiverged
 from recsys.training.seen import Seen
 from recsys.training.settings import PropensityProvenance, Provenance
 from recsys.training.sharding import plain
