@@ -22,7 +22,7 @@ from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError, InputError
 from recsys.ranker import bundle
-from recsys.training import export, truth
+from recsys.training import checkpoint, export, truth
 from recsys.training.corpus import Corpus, assemble
 from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loop import Trainer
@@ -130,13 +130,15 @@ def _train(
 ) -> dict[str, Any]:
     device = torch.device(_device(config.device))
     trainer = Trainer(corpus, config, run / "checkpoint", device)
-    corpus.tokenizer.save(str(run / "checkpoint" / "tokenizer.json"))
+    with checkpoint.writing(run / "checkpoint" / "tokenizer.json") as aside:
+        aside.write_text(corpus.tokenizer.to_str(pretty=True), encoding="utf-8")
     if trainer.latest.exists():
         trainer.resume()
         at = trainer.progress
         err.print(f"going on from epoch {at.epoch + 1}, step {at.step + 1}")
     settled = tomlkit.dumps(config.model_dump(mode="json", exclude_none=True))
-    (run / "config.toml").write_text(settled)  # not before: a run may refuse these settings
+    with checkpoint.writing(run / "config.toml") as aside:  # not before: a run may refuse these
+        aside.write_text(settled, encoding="utf-8")
     with _interruptible() as asked:
         _run(trainer, corpus, config, asked)
     events = export.measure(trainer, corpus)
@@ -206,9 +208,8 @@ def _save_metrics(
         "best_epoch": trainer.progress.best_epoch,
         "epochs": trainer.progress.history,
     }
-    aside = run / ".metrics.json"
-    aside.write_text(json.dumps(metrics, indent=2))
-    aside.replace(run / "metrics.json")
+    with checkpoint.writing(run / "metrics.json") as aside:
+        aside.write_text(json.dumps(metrics, indent=2))
     return metrics
 
 

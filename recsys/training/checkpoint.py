@@ -1,6 +1,8 @@
 """A run's state on disk, from which training goes on as if it had never stopped."""
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,33 @@ import torch
 from recsys.errors import CheckpointError
 
 
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write a state aside and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a file to write aside, which takes the place of ``path`` when it is whole.
+
+    Raises:
+        CheckpointError: It cannot be written; what stood at ``path`` stands there still.
+    """
     aside = path.with_suffix(".writing")
-    torch.save(state, aside)
-    aside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        aside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch tells of a full disk by a RuntimeError
+        reason = getattr(error, "strerror", None) or f"{_first_line(error)}; is the disk full?"
+        raise CheckpointError(f"{path}: cannot be written: {reason}") from None
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write a state.
+
+    Raises:
+        CheckpointError: It cannot be written; an older state is still there.
+    """
+    with writing(path) as aside:
+        torch.save(state, aside)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -28,8 +51,12 @@ def load(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
-            f"{path}: damaged checkpoint ({reason}); expected a file written by `recsys train`"
+            f"{path}: damaged checkpoint ({_first_line(error)}); "
+            "expected a file written by `recsys train`"
         ) from None
     return state
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

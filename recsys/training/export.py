@@ -16,7 +16,7 @@ from recsys.data.reading_log import ReadingLog
 from recsys.evaluation import bootstrap
 from recsys.model.user_encoder import UserEncoder
 from recsys.ranker.bundle import Bundle, Catalogue, Manifest, Readers, model_hash
-from recsys.training import judge
+from recsys.training import checkpoint, judge
 from recsys.training.corpus import Corpus
 from recsys.training.loop import Trainer
 from recsys.training.settings import TrainConfig
@@ -112,7 +112,8 @@ def save_offline(
     )
     events.to_parquet(folder / "evaluation.parquet")
     if bias_aware is not None:
-        safetensors.numpy.save_file({"vectors": bias_aware}, folder / "bias_aware.safetensors")
+        with checkpoint.writing(folder / "bias_aware.safetensors") as aside:
+            aside.write_bytes(safetensors.numpy.save({"vectors": bias_aware}))
 
 
 def _catalogue(

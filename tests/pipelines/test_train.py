@@ -125,6 +125,19 @@ def test_a_folder_that_is_no_dataset_is_named(tmp_path, capsys):
     assert "none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "file", ["checkpoint/tokenizer", "config", "checkpoint/best", "offline/bias_aware"]
+)
+def test_a_full_disk_is_one_line_that_names_the_file(world, tmp_path, capsys, file):
+    aside = tmp_path / f"{file}.writing"
+    aside.parent.mkdir(exist_ok=True)
+    aside.symlink_to("/dev/full")
+    assert cli.run(["train", str(world), str(tmp_path), *QUICK]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"recsys: {tmp_path / file}.")
+    assert "cannot be written: " in said
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_the_same_command_takes_up(world, tmp_path):
     run = tmp_path / "run"

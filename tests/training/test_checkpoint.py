@@ -21,6 +21,16 @@ def test_a_failed_save_leaves_the_old_state(tmp_path):
     assert checkpoint.load(path) == {"epoch": 1}
 
 
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path):
+    path = tmp_path / "latest.pt"
+    checkpoint.save({"epoch": 1}, path)
+    (tmp_path / "latest.writing").symlink_to("/dev/full")
+    with pytest.raises(CheckpointError, match=r"^.*/latest\.pt: cannot be written: .*disk full\?$"):
+        checkpoint.save({"weights": torch.zeros(1000)}, path)
+    assert checkpoint.load(path) == {"epoch": 1}
+    assert [each.name for each in tmp_path.iterdir()] == ["latest.pt"]
+
+
 @pytest.mark.parametrize("damage", [lambda d: b"", lambda d: d[: len(d) // 2], lambda d: b"x" * 99])
 def test_damage_is_named(tmp_path, damage):
     path = tmp_path / "latest.pt"
