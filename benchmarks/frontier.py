@@ -87,7 +87,7 @@ def main() -> None:
 def explore(options: argparse.Namespace) -> Tree:
     """Bring every recipe and seed to its numbers, seed by seed, and summarise them."""
     dataset, attribute = Dataset.open(options.dataset), options.attribute
-    config = along(options.config) if options.config else default_config(dataset)
+    config = along(options.config) if options.config else default_config(dataset.info.source)
     known = recipes(attribute)
     wanted = {name: known[name] for name in options.recipe or known}
     runs: dict[str, list[Tree]] = {name: [] for name in wanted}

@@ -73,7 +73,9 @@ def compared(
     if not cache.exists():
         err.print(f"world {seed}")
         dataset, weights = _world(out, seed, world)
-        config = settings.load(TrainConfig, default_config(dataset), [f"seed={seed}", *overrides])
+        config = settings.load(
+            TrainConfig, default_config(dataset.info.source), [f"seed={seed}", *overrides]
+        )
         runs = [out / f"plain-{seed}", out / f"weighed-{seed}"]
         for run, given in zip(runs, (None, weights), strict=True):
             if not (run / "metrics.json").exists():

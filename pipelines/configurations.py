@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from recsys.data.dataset import Dataset
-
 CONFIGS = Path(__file__).parent / "configs"
 
 
@@ -13,7 +11,7 @@ def along(config: Path) -> Path:
     return named if not config.exists() and named.exists() else config
 
 
-def default_config(dataset: Dataset) -> Path | None:
-    """Find the settings that suit a dataset's source; None for those of the library."""
-    path = CONFIGS / f"{dataset.info.source.split('-')[0]}.toml"
+def default_config(source: str) -> Path | None:
+    """Find the settings that suit a source of data; None for those of the library."""
+    path = CONFIGS / f"{source.split('-')[0]}.toml"
     return path if path.exists() else None

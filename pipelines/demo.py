@@ -24,11 +24,12 @@ from pipelines.auditing.settings import AuditConfig
 from pipelines.configurations import default_config
 from pipelines.console import err, out
 from pipelines.publish import publish
-from pipelines.simulate import simulate
+from pipelines.simulate import SOURCE, simulate
 from pipelines.train import train
 from recsys import config as settings
 from recsys.client import Filter, RankerClient, Ranking
 from recsys.data.dataset import Dataset
+from recsys.folders import check_target
 from recsys.ranker import bundle as bundles
 from recsys.ranker.bundle import Bundle
 from recsys.simulation.config import WorldConfig
@@ -36,6 +37,8 @@ from recsys.store.connect import open_store
 from recsys.training.settings import TrainConfig
 from recsys.types import UserId
 
+MARK = ".demo"
+"""File that makes a folder a demo's."""
 SHOWN = 5
 WORLD = WorldConfig(readers=2500, slates_per_reader=35, attribute_bias=0.7, position_bias=0.5)
 
@@ -49,16 +52,17 @@ def main(
 ) -> None:
     """Simulate, train, audit, publish, serve, and rank for three readers.
 
-    Everything is kept in FOLDER; a second demo replaces it. Needs no Redis, Docker or GPU.
+    Everything is kept in FOLDER: a new or empty one, or an earlier demo's, whose dataset, run and
+    store are replaced. Needs no Redis, Docker or GPU.
 
     Example: recsys demo
     """
     start = time.monotonic()
-    shutil.rmtree(folder, ignore_errors=True)
+    wanted = settings.load(TrainConfig, default_config(SOURCE), set_ or [])
+    _make_room(folder)
     err.rule("1/5 a world whose truth is known")
     dataset = simulate(folder / "dataset", WORLD.model_copy(update={"readers": readers}))
     err.rule("2/5 learning interest in two parts")
-    wanted = settings.load(TrainConfig, default_config(dataset), set_ or [])
     metrics = train(dataset, folder / "run", wanted)
     err.rule("3/5 attacking the vectors that would be served")
     verdict = audit(folder / "run", dataset.path, config=AuditConfig().quick())
@@ -76,6 +80,16 @@ def main(
     _show(answers, _Biased.load(folder / "run", bundle), dataset)
     _show_audit(metrics, verdict)
     _show_next(folder, time.monotonic() - start)
+
+
+def _make_room(folder: Path) -> None:
+    """Delete what an earlier demo made, and nothing else."""
+    check_target(folder, "demo", mark=MARK, replace=True)
+    for part in ("dataset", "run", "store"):
+        if (folder / part).exists():
+            shutil.rmtree(folder / part)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def _estimate(config: NightlyConfig, data: Path, looks: Path) -> None:
 
 def _train(config: NightlyConfig, data: Path, folder: Path) -> None:
     dataset = Dataset.open(data)
-    wanted = settings.load_over(TrainConfig, default_config(dataset), config.train)
+    wanted = settings.load_over(TrainConfig, default_config(dataset.info.source), config.train)
     looks = folder.parent / LOOKS if config.propensity else None
     train(dataset, folder, wanted, propensity=looks)
 

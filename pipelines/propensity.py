@@ -19,7 +19,8 @@ from pipelines.propensity_log import EXAMINATION, Seen
 from recsys import config as settings
 from recsys.config import Config
 from recsys.data.dataset import Dataset
-from recsys.errors import ConfigError, DataError
+from recsys.errors import ConfigError
+from recsys.folders import check_target
 from recsys.propensity import diagnostics
 from recsys.propensity.covariates import Described
 from recsys.propensity.estimate import (
@@ -88,23 +89,13 @@ def main(
         raise ConfigError(f"--method {unknown[0]!r}: expected one of {', '.join(METHODS)}")
     if not 0 < wanted.floor <= 1 or not wanted.window_hours > 0:
         raise ConfigError("expected floor in (0, 1] and window_hours above 0")
-    _check_target(folder, force=force)
+    check_target(folder, "folder of propensities", mark="diagnostics.json", replace=force)
     found = estimate(Dataset.open(dataset), method, wanted)
     write(found, folder)
     if json_:
         emit(found.diagnostics)
         return
     _show(found.diagnostics, folder)
-
-
-def _check_target(folder: Path, *, force: bool) -> None:
-    """Refuse to write over anything but, if asked to, what this command wrote."""
-    if not folder.exists():
-        return
-    if not (folder / "diagnostics.json").is_file():
-        raise DataError.at(folder, "is there already and holds no propensities; give a new folder")
-    if not force:
-        raise DataError.at(folder, "propensities are there already; give a new folder, or --force")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pipelines.provenance import of_run
 from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError, InputError
+from recsys.folders import check_target
 from recsys.ranker import bundle
 from recsys.training import checkpoint, export, truth
 from recsys.training.corpus import Corpus, assemble
@@ -30,6 +31,9 @@ from recsys.training.progress import Progress
 from recsys.training.seen import Seen
 from recsys.training.settings import TrainConfig
 from recsys.training.sharding import process_group
+
+CHECKPOINT, TOKENIZER = "checkpoint", "tokenizer.json"
+"""What a run has before anything else."""
 
 
 def main(
@@ -55,7 +59,9 @@ def main(
         list[str] | None,
         typer.Option("--set", help="One setting, as in optimizer.max_epochs=3 or fairness=off."),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Throw an existing run away first.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Replace the run that is there, once the inputs were read.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Learn bias-aware and bias-free interest, and measure the ranking on held-out clicks.
@@ -73,11 +79,9 @@ def main(
     recsys train data/demo runs/weighed --propensity looks --set counterfactual.estimator=snips
     """
     source = Dataset.open(dataset)
-    file = along(config) if config else default_config(source)
+    file = along(config) if config else default_config(source.info.source)
     wanted = settings.load(TrainConfig, file, set_ or [])
-    if force:
-        shutil.rmtree(run, ignore_errors=True)
-    metrics = train(source, run, wanted, propensity=propensity)
+    metrics = train(source, run, wanted, propensity=propensity, replace=force)
     if json_:
         emit(metrics)
     else:
@@ -85,7 +89,12 @@ def main(
 
 
 def train(
-    dataset: Dataset, run: Path, config: TrainConfig, *, propensity: Path | None = None
+    dataset: Dataset,
+    run: Path,
+    config: TrainConfig,
+    *,
+    propensity: Path | None = None,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Train, measure and write a run; one that was interrupted is taken up again.
 
@@ -94,23 +103,23 @@ def train(
         run: Folder to write.
         config: Every setting.
         propensity: Folder written by `recsys propensity`; None counts all clicks alike.
+        replace: Throw a run that is there away, once everything was read; never anything else.
 
     Returns:
         What ``metrics.json`` holds.
 
     Raises:
-        InputError: The run is complete already, its checkpoint is of other settings or weights, or
-            the propensities are not of this dataset.
+        InputError: The run is complete already, its folder is something else or holds what is read,
+            its checkpoint is of other settings or weights, or the propensities are not of this
+            dataset.
     """
-    if (run / "metrics.json").exists():
-        raise InputError(f"{run}: is a complete run; give another folder, or --force")
+    _check_run(run, dataset.path, propensity, replace=replace)
     torch.set_float32_matmul_precision("high")
     seen = Seen.load(propensity, dataset) if propensity else None
     counterfactual = _counterfactual(config, propensity)
     provenance = of_run(dataset, propensity, seen)
     config = config.model_copy(update={"counterfactual": counterfactual, "provenance": provenance})
-    (run / "checkpoint").mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(config.seed)
+    device = torch.device(_device(config.device))
     corpus = assemble(
         dataset,
         split_config=config.split,
@@ -121,16 +130,28 @@ def train(
     )
     if seen and counterfactual:
         corpus = corpus.weighed(seen, counterfactual)
+    if replace and run.exists():
+        shutil.rmtree(run)
     with process_group():
-        return _train(dataset, corpus, run, config, rng)
+        return _train(dataset, corpus, run, config, device)
+
+
+def _check_run(run: Path, *inputs: Path | None, replace: bool) -> None:
+    """Refuse a folder that holds what is read, what is complete, or what may not be replaced."""
+    for read in filter(None, inputs):
+        if read.resolve().is_relative_to(run.resolve()):
+            raise InputError(f"{run}: is or holds {read}; expected a folder for the run alone")
+    if replace:
+        check_target(run, "run", mark=f"{CHECKPOINT}/{TOKENIZER}", replace=True)
+    elif (run / "metrics.json").exists():
+        raise InputError(f"{run}: is a complete run; give another folder, or --force")
 
 
 def _train(
-    dataset: Dataset, corpus: Corpus, run: Path, config: TrainConfig, rng: np.random.Generator
+    dataset: Dataset, corpus: Corpus, run: Path, config: TrainConfig, device: torch.device
 ) -> dict[str, Any]:
-    device = torch.device(_device(config.device))
-    trainer = Trainer(corpus, config, run / "checkpoint", device)
-    with checkpoint.writing(run / "checkpoint" / "tokenizer.json") as aside:
+    trainer = Trainer(corpus, config, run / CHECKPOINT, device)
+    with checkpoint.writing(run / CHECKPOINT / TOKENIZER) as aside:
         aside.write_text(corpus.tokenizer.to_str(pretty=True), encoding="utf-8")
     if trainer.latest.exists():
         trainer.resume()
@@ -147,6 +168,7 @@ def _train(
     )
     bundle.save(result, run / "bundle")
     export.save_offline(run / "offline", corpus, events, aware)
+    rng = np.random.default_rng(config.seed)
     summary = export.summary(events, rng)
     judged = truth.measure(dataset, result, corpus)
     if judged is not None:

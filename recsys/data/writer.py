@@ -14,6 +14,7 @@ from recsys.data.census import Census
 from recsys.data.dataset import DATASET_JSON, REJECTED_JSON, describe
 from recsys.data.schema import ENCODED_COLUMNS, conform
 from recsys.errors import DataError
+from recsys.folders import check_target
 
 MAX_ROW_GROUP = 1 << 20
 COMPRESSION = "zstd"
@@ -46,7 +47,7 @@ class DatasetWriter:
         self._bad_rows = bad_rows or BadRows(skip=False)
         self._census = Census()
         self._files: dict[str, pq.ParquetWriter] = {}
-        _check_target(out, replace=replace)
+        check_target(out, "dataset", mark=DATASET_JSON, replace=replace)
 
     def news(self, table: pa.Table) -> None:
         """Add news."""
@@ -126,16 +127,6 @@ class DatasetWriter:
         text = info.model_dump_json(indent=2)
         (self.folder / DATASET_JSON).write_text(text + "\n", encoding="utf-8")
         _move(self.folder, self._out)
-
-
-def _check_target(out: Path, *, replace: bool) -> None:
-    """Refuse to write over anything but an empty folder or, if asked to, a dataset."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / DATASET_JSON).is_file():
-        raise DataError.at(out, "is there already and is no dataset; expected a new folder")
-    if not replace:
-        raise DataError.at(out, "a dataset is there already; expected a new folder, or --force")
 
 
 def _move(folder: Path, out: Path) -> None:

@@ -10,10 +10,7 @@ from recsys.training.settings import TrainConfig
 
 @pytest.mark.parametrize("source", ["movielens", "simulation"])
 def test_a_source_has_settings_of_its_own(source):
-    class Fake:
-        info = type("Info", (), {"source": f"{source}"})
-
-    assert default_config(Fake()) == CONFIGS / f"{source}.toml"
+    assert default_config(source) == CONFIGS / f"{source}.toml"
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)

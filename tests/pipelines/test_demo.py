@@ -3,6 +3,32 @@ import json
 import pytest
 
 from pipelines import cli
+from pipelines.demo import MARK, _make_room
+
+
+def test_a_folder_of_something_else_is_never_replaced(tmp_path, capsys):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert cli.run(["demo", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path}: is there already and is no demo; expected" in said
+    assert said.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset", "thesis.tex"}
+
+
+def test_an_earlier_demo_gives_way_to_a_new_one_and_leaves_the_rest(tmp_path):
+    _make_room(tmp_path)
+    for part in ("run", "off"):
+        (tmp_path / part).mkdir()
+    _make_room(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {MARK, "off"}
+
+
+def test_a_wrong_setting_costs_no_earlier_demo(tmp_path):
+    _make_room(tmp_path)
+    (tmp_path / "run").mkdir()
+    assert cli.run(["demo", str(tmp_path), "--set", "fairness=fair"]) == 2
+    assert (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

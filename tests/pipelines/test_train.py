@@ -106,6 +106,49 @@ def test_a_complete_run_is_not_overwritten(world, finished, capsys):
     assert "complete run" in capsys.readouterr().err
 
 
+def test_a_run_is_replaced_when_forced(world, finished, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    (run / "audit.json").touch()
+    assert cli.run(["train", str(world), str(run), *QUICK, "--force"]) == 0
+    assert not (run / "audit.json").exists()
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        ["--propensity", "nowhere"],
+        ["--config", "nowhere.toml"],
+        ["--set", "attributes.names=['shoe size']"],
+        ["--set", "counterfactual.clip=5"],
+    ],
+)
+def test_force_deletes_nothing_before_all_inputs_were_read(world, finished, mistake):
+    before = sorted(finished.rglob("*"))
+    assert cli.run(["train", str(world), str(finished), "--force", *mistake]) == 2
+    assert sorted(finished.rglob("*")) == before
+
+
+def test_force_deletes_no_folder_but_a_run(world, tmp_path, capsys):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "config.toml").write_text("of another program")
+    assert cli.run(["train", str(world), str(tmp_path), "--force"]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path}: is there already and is no run; expected" in said
+    assert said.count("\n") == 1
+    assert (tmp_path / "config.toml").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_a_run_has_a_folder_without_its_dataset(world, tmp_path, capsys, options):
+    dataset = tmp_path / "dataset"
+    shutil.copytree(world, dataset)
+    for run in (dataset, tmp_path):
+        assert cli.run(["train", str(dataset), str(run), *options]) == 2
+        assert f"{run}: is or holds {dataset}; expected" in capsys.readouterr().err
+    assert Dataset.open(dataset).info == Dataset.open(world).info
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
