@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from pydantic import Field, PositiveInt, model_validator
 from rich.table import Table
 
-from pipelines import propensity
+from pipelines import nights, propensity
 from pipelines.audit import audit
 from pipelines.auditing.settings import AuditConfig
 from pipelines.configurations import default_config
@@ -19,12 +18,12 @@ from pipelines.console import emit, err, out
 from pipelines.ingest import SOURCES, ingest
 from pipelines.propensity import METHODS, PropensityConfig
 from pipelines.publish import DEFAULT_STORE, gate, publish
-from pipelines.simulate import simulate
+from pipelines.simulate import SOURCE, simulate
 from pipelines.train import train
 from recsys import config as settings
 from recsys.config import Config
 from recsys.data.dataset import Dataset
-from recsys.errors import ConfigError, Refused
+from recsys.errors import Refused
 from recsys.ranker import bundle as bundles
 from recsys.simulation.config import WorldConfig
 from recsys.store.connect import open_store
@@ -104,16 +103,18 @@ def main(
 ) -> None:
     """Ingest (or simulate), train, audit and publish; nothing is published when the audit fails.
 
-    Each night's folder keeps dataset/, propensity/ (if asked for), run/ and outcome.json. A night
-    that was cut short is taken up where it stopped. Exit code 3: the audit did not pass, and the
-    live version stays.
+    Each night's folder keeps begun.json, dataset/, propensity/ (if asked for), run/ and
+    outcome.json. A night that was cut short is taken up where it stopped, unless settings or
+    dataset have changed: then it is abandoned, and a new one begins. Exit code 3: the audit did not
+    pass, and the live version stays.
 
     Example: recsys nightly deploy/nightly.toml
     """
     overrides = [*(set_ or []), *([f"redis={redis}"] if redis else [])]
     wanted = settings.load(NightlyConfig, config, overrides)
-    night = unfinished(wanted.out) or wanted.out / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    outcome = run(wanted, night)
+    with nights.alone(wanted.out):
+        night = nights.begin(wanted.out, _begun(wanted))
+        outcome = run(wanted, night)
     if json_:
         emit(outcome)
     else:
@@ -122,38 +123,45 @@ def main(
         raise Refused(f"the audit says {outcome['verdict']!r}; see {night}/run/audit.html")
 
 
-def unfinished(folder: Path) -> Path | None:
-    """Find the newest night that was cut short."""
-    nights = [path for path in sorted(folder.glob("*T*")) if not (path / "outcome.json").exists()]
-    return nights[-1] if nights else None
+def _begun(config: NightlyConfig) -> dict[str, Any]:
+    """Say all that decides the outcome: settings but for where it goes, and data given to it.
+
+    Raises:
+        InputError: The settings of training are wrong, or ``dataset`` is none.
+    """
+    given = Dataset.open(config.dataset).info if config.dataset else None
+    source = given.source if given else config.ingest.source if config.ingest else SOURCE
+    return {
+        **config.model_dump(mode="json", exclude={"out", "redis", "keep"}),
+        "train": _train_config(config, source).model_dump(mode="json"),
+        "sha256": given.sha256 if given else {},
+    }
 
 
 def run(config: NightlyConfig, night: Path) -> dict[str, Any]:
     """Do what is left of one night; the outcome says what happened and how long it took."""
-    night.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
 
-    def step(name: str, done: Path, work: Callable[[], Any]) -> None:
-        start = time.monotonic()
-        if done.exists():
+    def step(name: str, work: Callable[[], Any], done: Path | None = None) -> Any:
+        start, result = time.monotonic(), None
+        if done and done.exists():
             err.print(f"{name}: done before, kept")
         else:
             err.rule(name)
-            work()
+            result = work()
         seconds[name] = round(time.monotonic() - start, 2)
+        return result
 
     data = config.dataset or night / "dataset"
     folder = night / "run"
-    step("data", data / "dataset.json", lambda: _make_data(config, data))
+    step("data", lambda: _make_data(config, data), data / "dataset.json")
     if config.propensity:
         looks = night / LOOKS
-        step("propensity", looks / "diagnostics.json", lambda: _estimate(config, data, looks))
-    step("train", folder / "metrics.json", lambda: _train(config, data, folder))
-    step("audit", folder / "audit.json", lambda: audit(folder, data, config=config.audit))
+        step("propensity", lambda: _estimate(config, data, looks), looks / "diagnostics.json")
+    step("train", lambda: _train(config, data, folder), folder / "metrics.json")
+    step("audit", lambda: audit(folder, data, config=config.audit), folder / "audit.json")
     verdict = json.loads((folder / "audit.json").read_text())["verdict"]
-    report: dict[str, Any] = {}
-    if verdict == "pass":
-        step("publish", night / "outcome.json", lambda: report.update(_publish(config, folder)))
+    report = step("publish", lambda: _publish(config, folder)) if verdict == "pass" else {}
     outcome = {
         "night": night.name,
         "verdict": verdict,
@@ -162,9 +170,7 @@ def run(config: NightlyConfig, night: Path) -> dict[str, Any]:
         "metrics": json.loads((folder / "metrics.json").read_text()),
         "seconds": seconds,
     }
-    aside = night / ".outcome.json"
-    aside.write_text(json.dumps(outcome, indent=2))
-    aside.replace(night / "outcome.json")
+    nights.end(night, outcome)
     return outcome
 
 
@@ -178,8 +184,6 @@ def _make_data(config: NightlyConfig, data: Path) -> None:
         )
     elif config.simulate:
         simulate(data, config.simulate)
-    else:
-        raise ConfigError(f"dataset: {data} is no dataset; expected dataset.json in it")
 
 
 def _estimate(config: NightlyConfig, data: Path, looks: Path) -> None:
@@ -188,11 +192,14 @@ def _estimate(config: NightlyConfig, data: Path, looks: Path) -> None:
         propensity.write(propensity.estimate(Dataset.open(data), methods, config.propensity), looks)
 
 
+def _train_config(config: NightlyConfig, source: str) -> TrainConfig:
+    return settings.load_over(TrainConfig, default_config(source), config.train)
+
+
 def _train(config: NightlyConfig, data: Path, folder: Path) -> None:
     dataset = Dataset.open(data)
-    wanted = settings.load_over(TrainConfig, default_config(dataset.info.source), config.train)
     looks = folder.parent / LOOKS if config.propensity else None
-    train(dataset, folder, wanted, propensity=looks)
+    train(dataset, folder, _train_config(config, dataset.info.source), propensity=looks)
 
 
 def _publish(config: NightlyConfig, folder: Path) -> dict[str, Any]:

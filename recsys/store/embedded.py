@@ -92,7 +92,7 @@ class EmbeddedServer:
         """Say whether the server had to be started."""
         record = self.folder / "socket"
         with (self.folder / "server.lock").open("ab") as lock:
-            if _take(lock, fcntl.LOCK_EX):
+            if take(lock, fcntl.LOCK_EX):
                 self.socket = _place_socket(self.folder)
                 record.write_bytes(os.fsencode(self.socket))
                 self._spawn(lock)
@@ -142,7 +142,7 @@ class EmbeddedServer:
         """Wait until the server answers, however long its log is, or is found to have ended."""
         while _ask(self.socket) != b"+PONG\r\n":
             with (self.folder / "server.lock").open("ab") as lock:
-                if _take(lock, fcntl.LOCK_EX):
+                if take(lock, fcntl.LOCK_EX):
                     return False
             time.sleep(_POLL_SECONDS)
         return True
@@ -155,11 +155,11 @@ class EmbeddedServer:
     def _is_used(self) -> bool:
         """Say whether others use the server; if nobody, the supervisor has seen it or soon will."""
         with (self.folder / "users.lock").open("ab") as probe:
-            return not _take(probe, fcntl.LOCK_EX) and _take(probe, fcntl.LOCK_SH)
+            return not take(probe, fcntl.LOCK_EX) and take(probe, fcntl.LOCK_SH)
 
 
-def _take(file: IO[bytes], mode: int) -> bool:
-    """Lock a file if that is possible at once."""
+def take(file: IO[bytes], mode: int) -> bool:
+    """Lock a file, by a mode of `fcntl.flock`, if that is possible at once."""
     try:
         fcntl.flock(file, mode | fcntl.LOCK_NB)
     except BlockingIOError:
