@@ -10,7 +10,6 @@ from rich.table import Table
 
 from pipelines.auditing.evidence import Run, attribute_values
 from pipelines.auditing.measures import (
-    finite,
     leakage_tree,
     paired_gain,
     true_gain,
@@ -19,7 +18,7 @@ from pipelines.auditing.measures import (
 )
 from pipelines.auditing.settings import AuditConfig
 from pipelines.auditing.text import interval
-from pipelines.console import emit, out, progress
+from pipelines.console import emit, finite, out, progress
 from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.errors import DataError, InputError

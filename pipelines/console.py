@@ -26,15 +26,16 @@ def emit(result: dict[str, Any]) -> None:
 
     A number that is not finite, as the interval of a single row, is null: JSON has no word for it.
     """
-    json.dump(_finite(result), sys.stdout, indent=2, default=str, allow_nan=False)
+    json.dump(finite(result), sys.stdout, indent=2, default=str, allow_nan=False)
     sys.stdout.write("\n")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Turn every number that is none into None, so that what holds it is JSON everywhere."""
     if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -11,6 +11,7 @@ from pipelines.auditing import measures, shown
 from pipelines.auditing.evidence import Run, attribute_values, held_out, largest_difference
 from pipelines.auditing.maps import Map, reader_map
 from pipelines.auditing.settings import AuditConfig
+from pipelines.console import finite
 from recsys.data.dataset import Dataset
 from recsys.errors import DataError
 from recsys.fairness.leakage import Leakage, LeakageConfig, leakage
@@ -77,7 +78,7 @@ def inspect(
         for name, one in found["served"].items()
         if one.attacks
     ]
-    return measures.finite(tree), maps
+    return finite(tree), maps
 
 
 def _attacked(run: Run, baseline: Run | None) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Measurements of a run as plain trees, ready for `audit.json`; see docs/audit.md for every key."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -135,13 +135,3 @@ def _by_group(frame: pd.DataFrame, group_of: Mapping[str, str], config: AuditCon
         "groups": [asdict(one) | {"sufficient": one.sufficient} for one in found],
         "gap": gap and asdict(gap),
     }
-
-
-def finite(tree: Any) -> Any:
-    """Turn every number that is none into None, so that the tree is JSON everywhere."""
-    walk: dict[type, Callable[[Any], Any]] = {
-        dict: lambda node: {key: finite(value) for key, value in node.items()},
-        list: lambda node: [finite(value) for value in node],
-        float: lambda node: node if np.isfinite(node) else None,
-    }
-    return walk[type(tree)](tree) if type(tree) in walk else tree
