@@ -120,20 +120,28 @@ def train(
     provenance = of_run(dataset, propensity, seen)
     config = config.model_copy(update={"counterfactual": counterfactual, "provenance": provenance})
     device = torch.device(_device(config.device))
-    corpus = assemble(
-        dataset,
-        split_config=config.split,
-        news_config=config.model.news,
-        attributes_config=config.attributes,
-        believe=config.fairness.believes,
-        seed=config.seed,
-    )
+    corpus = _read(dataset, config)
     if seen and counterfactual:
         corpus = corpus.weighed(seen, counterfactual)
     if replace and run.exists():
         shutil.rmtree(run)
     with process_group():
         return _train(dataset, corpus, run, config, device)
+
+
+def _read(dataset: Dataset, config: TrainConfig) -> Corpus:
+    """Read all that training knows, under a bar: with many readers it takes a minute."""
+    believes = config.fairness.believes
+    with progress() as bar:
+        bar.add_task("reading clicks" + ", and what they give away" * believes, total=None)
+        return assemble(
+            dataset,
+            split_config=config.split,
+            news_config=config.model.news,
+            attributes_config=config.attributes,
+            believe=believes,
+            seed=config.seed,
+        )
 
 
 def _check_run(run: Path, *inputs: Path | None, replace: bool) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from joblib import Parallel, delayed
 from scipy.sparse import csr_array, hstack
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -128,9 +129,11 @@ def _believe(
     at = np.flatnonzero(known)
     values = len(np.unique(labels[at]))
     scores = np.zeros((len(labels), len(views) * values))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for fit, judge in folds.split(at, labels[at]):
-        guess = _scores(views, at[fit], labels, seed)
+    cut = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = list(cut.split(at, labels[at]))
+    in_threads = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
+    guesses = in_threads(delayed(_scores)(views, at[fit], labels, seed) for fit, _ in folds)
+    for guess, (_, judge) in zip(guesses, folds, strict=True):
         scores[at[judge]] = guess[at[judge]]
         scores[~known] += guess[~known] / FOLDS
     calibrated = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
