@@ -14,6 +14,8 @@ from recsys.errors import DataError
 CHUNK_ROWS = 1 << 18
 HEADER_LINES = 1
 MAX_SHOWN_COLUMNS = 12
+LARGEST = float(np.finfo(np.float32).max)
+"""What is read is computed with in single precision."""
 
 
 def stream(path: Path, needed: Sequence[str]) -> Iterator[pd.DataFrame]:
@@ -47,11 +49,11 @@ def numbers(
     frame: pd.DataFrame,
     column: str,
     *,
-    low: float = -np.inf,
-    high: float = np.inf,
+    low: float = -LARGEST,
+    high: float = LARGEST,
     expected: str = "a number",
 ) -> Float[np.ndarray, " rows"]:
-    """Read a column of numbers in [low, high].
+    """Read a column of finite numbers in [low, high].
 
     Raises:
         DataError: A value is no number or out of range; the message names file, line and column.

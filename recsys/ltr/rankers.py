@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
+from recsys.errors import InputError
+
 SCORE_ROWS = 1 << 16
 """Documents scored at a time, which bounds memory."""
 
@@ -37,6 +39,16 @@ class Ranker(nn.Module):
 def score(
     ranker: nn.Module, features: Float32[np.ndarray, "documents dim"]
 ) -> Float32[np.ndarray, " documents"]:
-    """Score any number of documents, a part at a time."""
+    """Score any number of documents, a part at a time.
+
+    Raises:
+        InputError: A score is not finite: equal for sorting, such scores would pass for a ranking.
+    """
     parts = torch.from_numpy(features).split(SCORE_ROWS)
-    return np.concatenate([ranker(part).numpy() for part in parts])
+    scores = np.concatenate([ranker(part).numpy() for part in parts])
+    if not np.isfinite(scores).all():
+        raise InputError(
+            "the trained ranker's scores are not finite; expected finite features, and step sizes "
+            "(training.loop.rate, training.loop.click_rate) at which training does not diverge"
+        )
+    return scores

@@ -95,6 +95,10 @@ def test_rows_can_be_limited(path):
         ("position", 0, r"log\.csv:4: position: expected a position, from 1, found 0"),
         ("position", "top", r"log\.csv:4: position: expected a position, from 1, found 'top'"),
         ("click", None, r"log\.csv:4: click: expected a number, found nan"),
+        ("feature_x", None, r"log\.csv:4: feature_x: expected a number, found nan"),
+        ("feature_x", np.inf, r"log\.csv:4: feature_x: expected a number, found inf"),
+        ("feature_y", 1e39, r"log\.csv:4: feature_y: expected a number, found 1e\+39"),
+        ("feature_y", "many", r"log\.csv:4: feature_y: expected a number, found 'many'"),
     ],
 )
 def test_a_bad_value_is_named_with_its_line(tmp_path, column, value, message):
@@ -102,6 +106,24 @@ def test_a_bad_value_is_named_with_its_line(tmp_path, column, value, message):
     rows.loc[2, column] = value
     with pytest.raises(DataError, match=message):
         click_table.load(write(tmp_path, rows), ClickColumns())
+
+
+def test_a_bad_value_in_a_list_of_features_is_named_with_its_line_and_place(tmp_path):
+    rows = ROWS.drop(columns=["feature_x", "feature_y"])
+    rows["vector"] = [[1.0, 2.0], [0.5, np.nan], [0.5, 1.0], [3.0, 4.0], [5.0, 6.0]]
+    rows.to_parquet(tmp_path / "log.parquet")
+    with pytest.raises(DataError, match=r"parquet:3: vector\[1\]: expected a number, found nan"):
+        click_table.load(tmp_path / "log.parquet", ClickColumns(features="vector"))
+
+
+def test_a_list_of_features_is_a_column_for_each(tmp_path):
+    rows = ROWS.assign(vector=ROWS[["feature_x", "feature_y"]].to_numpy().tolist())
+    rows.to_parquet(tmp_path / "log.parquet")
+    lists, columns = (
+        click_table.load(tmp_path / "log.parquet", ClickColumns(features=name)).splits["train"]
+        for name in ("vector", "feature_")
+    )
+    assert (lists.features == columns.features).all()
 
 
 def test_a_missing_column_is_named_with_those_found(tmp_path):

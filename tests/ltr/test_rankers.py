@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.errors import InputError
 from recsys.ltr import rankers
 from recsys.ltr.rankers import Ranker, score
 
@@ -23,3 +24,10 @@ def test_scores_do_not_depend_on_the_part_size(monkeypatch):
     whole = score(ranker, features)
     monkeypatch.setattr(rankers, "SCORE_ROWS", 3)
     assert score(ranker, features) == pytest.approx(whole, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_no_ranking(value):
+    features = np.array([[0.0], [value]], dtype=np.float32)
+    with pytest.raises(InputError, match=r"scores are not finite; expected finite features"):
+        score(Ranker(1), features)

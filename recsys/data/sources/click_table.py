@@ -94,17 +94,26 @@ def _hashed(texts: pd.Series) -> UInt64[np.ndarray, " rows"]:
 def _features(
     path: Path, frame: pd.DataFrame, columns: ClickColumns
 ) -> Float32[np.ndarray, "rows dims"]:
+    table = _feature_table(path, frame, columns)
+    return np.column_stack(
+        [plain_table.numbers(path, table, name).astype(np.float32) for name in table.columns]
+    )
+
+
+def _feature_table(path: Path, frame: pd.DataFrame, columns: ClickColumns) -> pd.DataFrame:
+    """One column a feature: those that are named so, or what the lists of the one column hold."""
     if columns.features in frame.columns and frame[columns.features].dtype == object:
         try:
-            return np.stack(frame[columns.features].to_list()).astype(np.float32)
+            lists = np.stack(frame[columns.features].to_list())
         except (TypeError, ValueError):
             raise DataError.at(
                 path, f"{columns.features}: expected lists of numbers of one length"
             ) from None
+        return pd.DataFrame(lists, frame.index).rename(columns=f"{columns.features}[{{}}]".format)
     names = [name for name in frame.columns if str(name).startswith(columns.features)]
     if not names:
         raise DataError.at(path, f"no column starts with {columns.features!r} (features)")
-    return frame[names].to_numpy(dtype=np.float32)
+    return frame[names]
 
 
 def _collection(
