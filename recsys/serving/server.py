@@ -28,6 +28,7 @@ from recsys.serving.security import BearerToken, server_credentials
 from recsys.serving.service import FeedbackService, ModelService, RankingService
 from recsys.serving.settings import ServeSettings
 from recsys.store.base import Store, VersionMeta
+from recsys.store.connect import without_password
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_RESPONSE_BYTES = 4 << 20  # what gRPC clients take unless told otherwise
@@ -77,7 +78,7 @@ async def _announce(
     if server.live.model is None:
         announce(
             f"listening on {server.address}; waiting, because no version answers yet: "
-            f"recsys publish RUN --redis {settings.redis}"
+            f"recsys publish RUN --redis {without_password(settings.redis)}"
         )
     model = await server.live.loaded()
     announce(f"ready on {server.address} with version {model.meta.version}")

@@ -1,6 +1,7 @@
 """From a URL to a store: the one place that chooses."""
 
-from urllib.parse import quote, urlsplit
+import re
+from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
@@ -13,7 +14,7 @@ from recsys.store.embedded import EmbeddedServer
 from recsys.store.redis import RedisStore
 
 EMBEDDED = "embedded://"
-REMOTE = ("redis", "rediss", "unix")
+_REMOTE_URL = re.compile(r"(\w+://)?([^?]*@)?([^?@]*)(\?[^@]*)?")
 _CONNECT_SECONDS = 2.0
 _REPLY_SECONDS = 30.0  # the longest command reads 8 MiB
 _RETRIES = 2
@@ -49,17 +50,19 @@ def open_store(url: str, prefix: str = "recsys:", limits: Limits | None = None) 
 
 
 def without_password(url: str) -> str:
-    """Show a URL in logs and messages."""
-    if "@" not in url:
+    """Show a URL in logs and messages: neither who logs in nor any option, one may be a password.
+
+    Nothing at all is shown of a URL with an unquoted ``@`` or ``?`` that could belong to either.
+    """
+    if url.startswith(EMBEDDED):
         return url
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}"
+    if not (parts := _REMOTE_URL.fullmatch(url)):
+        return "***"
+    scheme, user, place, options = parts.groups("")
+    return f"{scheme}{'***@' if user else ''}{place}{'?***' if options else ''}"
 
 
 def _client(url: str) -> Redis:
-    expected = "expected embedded://PATH, redis://HOST:PORT/DB, rediss://… or unix:///SOCKET"
-    if urlsplit(url).scheme not in REMOTE:
-        raise ConfigError(f"{without_password(url)!r} is no store: {expected}")
     try:
         return Redis.from_url(
             url,
@@ -67,5 +70,8 @@ def _client(url: str) -> Redis:
             socket_timeout=_REPLY_SECONDS,
             retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES),
         )
-    except (ValueError, RedisError) as error:
-        raise ConfigError(f"{without_password(url)!r}: {error}; {expected}") from None
+    except (ValueError, RedisError):  # its text may quote a part of the password
+        raise ConfigError(
+            f"{without_password(url)!r} is no store: expected embedded://PATH, "
+            "redis://HOST:PORT/DB, rediss://… or unix:///SOCKET"
+        ) from None

@@ -1,4 +1,5 @@
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -12,7 +13,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from recsys.client import AsyncRankerClient, RankerClient, Request
 from recsys.errors import AddressInUse, ConfigError, Overloaded, ServingError
-from recsys.serving.server import FEEDBACK, MODEL, RANKING
+from recsys.serving.server import FEEDBACK, MODEL, RANKING, run
+from recsys.serving.settings import ServeSettings
 from recsys.store.connect import open_store
 from tests.serving import world
 from tests.serving.world import best, clicked
@@ -43,6 +45,18 @@ def test_a_server_without_a_version_is_alive_and_not_ready_until_one_is_publishe
         assert health(server, MODEL) == health(server, FEEDBACK) == SERVING
         world.publish(store)
         eventually(lambda: health(server, RANKING) == SERVING)
+
+
+def test_where_to_publish_is_said_without_the_password(store):
+    said = []
+
+    def announce(line):
+        said.append(line)
+        signal.raise_signal(signal.SIGTERM)
+
+    settings = ServeSettings.read(redis="redis://:s3cret@host/0", port=0, device="cpu", threads=1)
+    run(settings, store, announce)
+    assert said[0].endswith("recsys publish RUN --redis redis://***@host/0")
 
 
 def test_reflection_lists_the_services(server):

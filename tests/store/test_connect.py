@@ -28,12 +28,27 @@ def test_what_is_no_store_is_refused(url):
 
 
 @pytest.mark.parametrize(
+    "url", ["redis://:s#cret@host", "redis://:s/cret@host", "redis://[s:cret@"]
+)
+def test_a_url_that_cannot_be_read_is_refused_without_its_password(url):
+    with pytest.raises(ConfigError, match=r"is no store: expected embedded://PATH") as caught:
+        open_store(url)
+    assert "'s'" not in str(caught.value) and "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("redis://host:1/2", "redis://host:1/2"),
         ("redis://:secret@host", "redis://***@host"),
         ("rediss://me:p@ss:w0rd@host/1", "rediss://***@host/1"),
+        ("redis://host:1/2?password=secret&db=3", "redis://host:1/2?***"),
+        ("unix://me@/run/redis.sock?password=secret", "unix://***@/run/redis.sock?***"),
+        ("redis://host?password=se@cret", "***"),
+        ("redis://:se?cret@host", "***"),
+        ("me:secret@host", "***@host"),
         ("embedded://store", "embedded://store"),
+        ("embedded://a@b?c", "embedded://a@b?c"),
     ],
 )
 def test_passwords_are_not_shown(url, shown):
