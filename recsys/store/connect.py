@@ -1,23 +1,25 @@
 """From a URL to a store: the one place that chooses."""
 
 import re
-from urllib.parse import quote
+from typing import Any
 
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from recsys.errors import ConfigError
 from recsys.store.base import Limits, Store
-from recsys.store.embedded import EmbeddedServer
+from recsys.store.embedded import EmbeddedConnection, EmbeddedServer
 from recsys.store.redis import RedisStore
 
 EMBEDDED = "embedded://"
 _REMOTE_URL = re.compile(r"(\w+://)?([^?]*@)?([^?@]*)(\?[^@]*)?")
-_CONNECT_SECONDS = 2.0
-_REPLY_SECONDS = 30.0  # the longest command reads 8 MiB
-_RETRIES = 2
+_OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": 2.0,
+    "socket_timeout": 30.0,  # the longest command reads 8 MiB
+    "retry": Retry(ExponentialBackoff(cap=0.2, base=0.05), retries=2),
+}
 
 
 def open_store(url: str, prefix: str = "recsys:", limits: Limits | None = None) -> Store:
@@ -35,7 +37,7 @@ def open_store(url: str, prefix: str = "recsys:", limits: Limits | None = None) 
     """
     server = EmbeddedServer(url.removeprefix(EMBEDDED)) if url.startswith(EMBEDDED) else None
     store = RedisStore(
-        _client(f"unix://{quote(str(server.socket))}" if server else url),
+        _embedded(server) if server else _remote(url),
         name=without_password(url),
         prefix=prefix,
         limits=limits,
@@ -62,14 +64,15 @@ def without_password(url: str) -> str:
     return f"{scheme}{'***@' if user else ''}{place}{'?***' if options else ''}"
 
 
-def _client(url: str) -> Redis:
+def _embedded(server: EmbeddedServer) -> Redis:
+    return Redis.from_pool(
+        ConnectionPool(connection_class=EmbeddedConnection, server=server, **_OPTIONS)
+    )
+
+
+def _remote(url: str) -> Redis:
     try:
-        return Redis.from_url(
-            url,
-            socket_connect_timeout=_CONNECT_SECONDS,
-            socket_timeout=_REPLY_SECONDS,
-            retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES),
-        )
+        return Redis.from_url(url, **_OPTIONS)
     except (ValueError, RedisError):  # its text may quote a part of the password
         raise ConfigError(
             f"{without_password(url)!r} is no store: expected embedded://PATH, "

@@ -9,11 +9,13 @@ locks that hold this together:
 
 What holds: data survive every process, killed or not. A second opener joins the running server.
 The server stops when its last user closes or ends, SIGKILL included; an opener that comes while it
-stops waits, and starts it again. When the server or its supervisor is killed, users see
-StoreUnavailable until somebody opens the folder again. The folder must be on a local disk.
+stops waits, and starts it again. When the server or its supervisor is killed, the first user who
+misses it starts it again; users see StoreUnavailable until it answers. The folder must be on a
+local disk.
 """
 
 import fcntl
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -23,7 +25,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from redis.connection import UnixDomainSocketConnection
+from typing_extensions import override
 
 from recsys.errors import StoreUnavailable
 from recsys.store import supervisor
@@ -31,6 +36,7 @@ from recsys.store import supervisor
 _SOCKET_PATH_BYTES = 100  # a socket's name may be 104 bytes long on macOS, 108 on Linux
 _POLL_SECONDS = 0.003
 _STOP_SECONDS = 30.0
+_RESTART_SECONDS = 1.0  # between restarts: a server that does not live is not worth more
 
 
 class EmbeddedServer:
@@ -45,6 +51,7 @@ class EmbeddedServer:
         Raises:
             StoreUnavailable: The folder cannot be used, or the server does not start.
         """
+        self._restart_at = float("-inf")
         self.name = f"embedded://{path}"
         self.folder = Path(path).expanduser().absolute()
         if not path:
@@ -64,6 +71,19 @@ class EmbeddedServer:
         deadline = time.monotonic() + _STOP_SECONDS
         while not self._is_used() and _ask(self.socket) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
+
+    def restart(self) -> None:
+        """Start the server again unless it runs, or find where it listens now; waits for neither.
+
+        Raises:
+            StoreUnavailable: As when joining.
+        """
+        if self._users.closed or time.monotonic() < self._restart_at:
+            return
+        with (self.folder / "start.lock").open("ab") as start:
+            alone = take(start, fcntl.LOCK_EX)  # or else somebody starts it just now
+            if alone and self._start_unless_running():
+                self._restart_at = time.monotonic() + _RESTART_SECONDS
 
     def _join(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,6 +178,24 @@ class EmbeddedServer:
             return not take(probe, fcntl.LOCK_EX) and take(probe, fcntl.LOCK_SH)
 
 
+class EmbeddedConnection(UnixDomainSocketConnection):
+    """A client's connection to an embedded server, which it starts again where nobody listens."""
+
+    def __init__(self, *, server: EmbeddedServer, **options: Any) -> None:
+        """Belong to a user's hold on ``server``; the client's retries wait until it is up."""
+        super().__init__(**options)
+        self._server = server
+
+    @override
+    def _connect(self) -> socket.socket:
+        self.path = str(self._server.socket)
+        try:
+            return super()._connect()
+        except OSError:
+            self._server.restart()
+            raise
+
+
 def take(file: IO[bytes], mode: int) -> bool:
     """Lock a file, by a mode of `fcntl.flock`, if that is possible at once."""
     try:
@@ -168,11 +206,20 @@ def take(file: IO[bytes], mode: int) -> bool:
 
 
 def _place_socket(folder: Path) -> Path:
-    """Put it into the folder, or into a temporary one where its name would be too long."""
+    """Put it into the folder, or into a temporary one of its own where its name would be too long.
+
+    Raises:
+        StoreUnavailable: Somebody else has taken the temporary one's name.
+    """
     path = folder / "redis.sock"
     if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
         return path
-    return Path(tempfile.mkdtemp(prefix="recsys-")) / path.name
+    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    place = Path(tempfile.gettempdir()) / f"recsys-{os.getuid()}-{digest}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    if place.lstat().st_uid != os.getuid():
+        raise StoreUnavailable(f"{place}: expected a folder of this user, for the store's socket")
+    return place / path.name
 
 
 def _ask(path: Path) -> bytes:

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import signal
 import socket
 import threading
@@ -255,3 +256,17 @@ def test_a_lost_store_leaves_popular_news_and_its_return_is_noticed(tmp_path):
         client.close()
         serving.__exit__(None, None, None)
         store.close()
+
+
+def test_an_embedded_store_that_is_killed_returns_by_itself(tmp_path):
+    store = open_store(f"embedded://{tmp_path}/store")
+    world.publish(store)
+    with world.serving(store) as server, RankerClient(server.address, timeout_s=60) as client:
+        shown = client.rank("ann")
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect((tmp_path / "store" / "socket").read_text())
+            os.kill(store._redis.info("server")["process_id"], signal.SIGKILL)
+            assert line.recv(1) == b""  # it has gone
+        eventually(lambda: client.rank("ann").rung == "cached")
+        assert client.report(shown.impressions("ann")) == len(shown.news_ids)
+    store.close()

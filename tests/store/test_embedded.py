@@ -1,7 +1,9 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 
@@ -79,6 +81,20 @@ def stops(pid):
 
 def server_of(store):
     return store._redis.info("server")["process_id"]
+
+
+def kill_server(store):
+    pid = server_of(store)
+    os.kill(pid, signal.SIGKILL)
+    assert stops(pid)
+
+
+def answers(store):
+    try:
+        store.ping()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def test_data_survive_closing(url):
@@ -164,14 +180,57 @@ def test_interrupting_the_one_who_started_it_leaves_the_server_to_the_others(url
 def test_a_server_that_was_killed_is_started_again_with_all_data(url):
     store = open_store(url)
     store.report([event()])
-    pid = server_of(store)
-    os.kill(pid, signal.SIGKILL)
-    assert stops(pid)
+    kill_server(store)
     again = open_store(url)
     assert list(again.events()) == [event()]
     assert list(store.events()) == [event()]
     store.close()
     again.close()
+
+
+@pytest.mark.parametrize("folder", ["store", "long/" * 30])
+def test_whoever_misses_a_server_that_was_killed_starts_it_again(tmp_path, folder):
+    url = f"embedded://{tmp_path}/{folder}"
+    store, other = open_store(url), open_store(url)
+    store.report([event()])
+    for _ in range(2):
+        kill_server(store)
+        assert ends(lambda: not answers(store))
+        assert list(other.events()) == [event()]
+    listening = EmbeddedServer(url.removeprefix("embedded://"))
+    for user in (listening, store, other):
+        user.close()
+    assert ends(listening.socket.exists)
+    assert folder == "store" or ends(listening.socket.parent.exists)
+
+
+def test_nobody_starts_a_server_again_that_they_have_left(url):
+    store, server = open_store(url), EmbeddedServer(url.removeprefix("embedded://"))
+    server.close()
+    kill_server(store)
+    server.restart()
+    with socket.socket(socket.AF_UNIX) as connection, pytest.raises(ConnectionRefusedError):
+        connection.connect(str(server.socket))
+    store.close()
+
+
+def test_a_server_that_cannot_live_is_not_started_again_at_every_call(url, tmp_path):
+    store = open_store(url)
+    kill_server(store)
+    (tmp_path / "store" / "appendonly.aof").write_bytes(b"*1\r\n$4\r\nnonsense\r\n")
+    start = time.monotonic()
+    while time.monotonic() < start + 1.5:
+        assert not answers(store)
+    log = (tmp_path / "store" / "redis.log").read_text()
+    assert 1 <= log.count("append only file") <= 2
+    store.close()
+
+
+def test_the_place_of_a_socket_is_of_this_user(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    with pytest.raises(StoreUnavailable, match="expected a folder of this user"):
+        EmbeddedServer(f"{tmp_path}/{'long/' * 30}")
 
 
 def test_a_server_whose_supervisor_is_killed_goes_too(url):

@@ -14,6 +14,7 @@ from redis import Redis
 from recsys.errors import SpaceMismatch, StoreError, StoreUnavailable, VersionNotFound
 from recsys.store import layout
 from recsys.store.connect import open_store
+from recsys.store.embedded import EmbeddedServer
 from recsys.store.redis import RedisStore
 from tests.store.contract import (
     LIMITS,
@@ -266,12 +267,14 @@ def test_an_unreachable_redis_is_named_without_its_password():
 
 
 def test_a_redis_that_goes_away_is_unavailable(tmp_path):
-    store = open_store(f"embedded://{tmp_path}")
+    server = EmbeddedServer(str(tmp_path))
+    store = open_store(f"unix://{server.socket}")
     store.report([event()])
     pid = store._redis.info("server")["process_id"]
     os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
-    with pytest.raises(StoreUnavailable, match=f"embedded://{tmp_path}"):
+    with pytest.raises(StoreUnavailable, match=f"unix://{server.socket}"):
         while time.monotonic() < deadline:
             store.ping()
     store.close()
+    server.close()
