@@ -32,6 +32,8 @@ CONTENT = (
     "ips:kernel-adaptive+content+exposure"
 )
 """Where something is known of the news: a category, a subcategory, a provider or an embedding."""
+AGAINST = ("naive", "ips:naive-bayes")
+"""What the others are compared with unless told, as far as they are among the methods."""
 
 
 class EvaluationConfig(Config):
@@ -60,8 +62,12 @@ def main(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Splits and starts, numbered from 0.")] = 3,
     against: Annotated[
-        str, typer.Option(help="Methods that the others are compared with, comma-separated.")
-    ] = "naive,ips:naive-bayes",
+        str | None,
+        typer.Option(
+            help="Methods that the others are compared with, comma-separated.",
+            show_default=f"{' and '.join(AGAINST)}, if among the methods, or else the first",
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="One setting, as in methods.positive=4 or rare=0.2."),
@@ -83,14 +89,21 @@ def main(
     content = describe_news(pd.Index(opened.news["news_id"]), opened.news).names
     names = (methods or METHODS + CONTENT * bool(content)).split(",")
     chosen = [Method.parse(name) for name in names]
-    baselines = against.split(",")
-    if unknown := [name for name in baselines if name not in names]:
-        raise ConfigError(f"--against {unknown[0]!r} is not among the methods")
+    baselines = _baselines(against, names)
     report = evaluate(opened, chosen, baselines, seeds, wanted)
     if json_:
         emit(report)
         return
     _show(report)
+
+
+def _baselines(against: str | None, methods: list[str]) -> list[str]:
+    if against is None:
+        return [name for name in AGAINST if name in methods] or methods[:1]
+    baselines = against.split(",")
+    if unknown := [name for name in baselines if name not in methods]:
+        raise ConfigError(f"--against {unknown[0]!r} is not among the methods")
+    return baselines
 
 
 def evaluate(

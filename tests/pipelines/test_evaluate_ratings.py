@@ -80,6 +80,22 @@ def test_content_is_refused_where_news_have_none(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("methods", "against"),
+    [
+        ("naive,ips:kernel-adaptive", {"naive"}),
+        ("wmf,ips:naive-bayes,naive", {"naive", "ips:naive-bayes"}),
+        ("expomf,ips:popularity", {"expomf"}),
+    ],
+)
+def test_by_default_others_are_compared_with_a_method_there_is(tmp_path, capsys, methods, against):
+    dataset = write(tmp_path / "d")
+    options = ["--methods", methods, "--seeds", "1", "--json"]
+    assert evaluate(dataset, *options, "--set", "methods.loop.max_epochs=1") == 0
+    differences = json.loads(capsys.readouterr().out)["differences"]
+    assert {line["against"] for line in differences} == against
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--methods", "naive,magic"], "method 'magic' is unknown"),
