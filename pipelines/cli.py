@@ -89,10 +89,13 @@ def _root() -> None:
 
 def main() -> None:
     """Run one verb and turn its outcome into an exit code."""
+    level, levels = os.environ.get("RECSYS_LOG", "INFO"), logging.getLevelNamesMapping()
+    if level.upper() not in levels:
+        sys.exit(_say(f"RECSYS_LOG: expected one of {', '.join(levels)}, found {level!r}", 2))
     handler = RichHandler(console=err, show_path=False, show_level=False)
     logging.basicConfig(level="ERROR", format="%(message)s", handlers=[handler])
     for ours in ("recsys", "pipelines"):
-        logging.getLogger(ours).setLevel(os.environ.get("RECSYS_LOG", "INFO").upper())
+        logging.getLogger(ours).setLevel(level.upper())
     sys.exit(run(sys.argv[1:]))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from pydantic import NonNegativeInt
 from rich.table import Table
 
 from pipelines import policies, policy_report, policy_run
@@ -34,7 +35,7 @@ class PolicyConfig(Config):
     """Which column of the log is what."""
     run: RunPolicyConfig = RunPolicyConfig()
     """How a run of our own chooses what to show."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
     """Of bootstrap and cross-fitting."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import typer
 from jaxtyping import Float32
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from rich.table import Table
 
 from pipelines.console import emit, err, out, progress
@@ -41,13 +42,13 @@ class EvaluationConfig(Config):
 
     methods: MethodsConfig = MethodsConfig()
     """What all methods share."""
-    penalties: tuple[float, ...] = (0.01, 0.03, 0.05, 0.07)
+    penalties: tuple[NonNegativeFloat, ...] = Field((0.01, 0.03, 0.05, 0.07), min_length=1)
     """Tried for each method; the best mean validation AUC over the tuning folds wins."""
-    tuning_folds: int = 2
+    tuning_folds: PositiveInt = 2
     """Seeds whose validation ratings choose the penalty."""
-    calibration: float = 0.05
+    calibration: float = Field(default=0.05, ge=0, lt=1)
     """Share of the randomised ratings that naive Bayes may read; never judged on."""
-    rare: float = 0.5
+    rare: float = Field(default=0.5, gt=0, le=1)
     """Share of the news, those with the fewest chosen ratings, that count as rare."""
 
 

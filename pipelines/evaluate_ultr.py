@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
+from pydantic import NonNegativeInt, PositiveInt
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
@@ -36,11 +37,11 @@ class UltrConfig(Config):
     training: TrainingConfig = TrainingConfig()
     columns: ClickColumns = ClickColumns()
     """Which column of a table of clicks is what."""
-    max_sessions: int | None = None
+    max_sessions: PositiveInt | None = None
     """Logged sessions to read at most."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
     """Of the first repetition; the others count on."""
-    threads: int = 1
+    threads: PositiveInt = 1
     """Torch's; a small ranker gains nothing from more, one of 512-256-128 does."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from pipelines import propensity_balance, propensity_report
 from pipelines.console import emit, err, out
@@ -26,6 +26,7 @@ from recsys.propensity.covariates import Described
 from recsys.propensity.estimate import (
     EXPOSURE,
     Balancer,
+    Base,
     Estimate,
     KernelConfig,
     as_propensities,
@@ -40,22 +41,22 @@ class PropensityConfig(Config):
 
     weights: Literal["inverse", "clipped", "self-normalised", "stabilised"] = "clipped"
     """What is written as the weight."""
-    floor: float = 0.001
-    """Propensities are raised to it, in (0, 1]; ``inverse`` refuses instead."""
+    floor: float = Field(default=0.001, gt=0, le=1)
+    """Propensities are raised to it; ``inverse`` refuses instead."""
     covariates: Literal["attributes", "factors"] = "factors"
     """Known attributes of readers and news, or factors of what was observed."""
-    window_hours: float = 1.0
-    """Span of ``rate``, above 0."""
+    window_hours: PositiveFloat = 1.0
+    """Span of ``rate``."""
     held_out: float = Field(default=0.2, ge=0, lt=1)
     """Share of slates, the last by time, whose clicks nothing is learned from: those that
     `recsys train` validates and tests with."""
     positive: float = 3.0
     """Ratings from here on are liked; of use to the adaptive choice only."""
-    base: str = ""
+    base: Base = ""
     """Exposure model that ``kernel`` starts from; empty: equal weights."""
     kernel: KernelConfig = KernelConfig()
     """Balancing."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
 
 def main(
@@ -87,8 +88,6 @@ def main(
     wanted = settings.load(PropensityConfig, None, overrides)
     if unknown := [name for name in method if name not in METHODS]:
         raise ConfigError(f"--method {unknown[0]!r}: expected one of {', '.join(METHODS)}")
-    if not 0 < wanted.floor <= 1 or not wanted.window_hours > 0:
-        raise ConfigError("expected floor in (0, 1] and window_hours above 0")
     check_target(folder, "folder of propensities", mark="diagnostics.json", replace=force)
     found = estimate(Dataset.open(dataset), method, wanted)
     write(found, folder)
@@ -198,8 +197,6 @@ def _kernel(
     observations = seen.observations(described)
     base = None
     if config.base:
-        if config.base not in EXPOSURE:
-            raise ConfigError(f"base: expected one of {', '.join(EXPOSURE)}, found {config.base!r}")
         base = 1 / check(EXPOSURE[config.base](observations, rng).propensities, config.base)
     weights, notes = Balancer(observations, base, config.kernel, rng).weights(seen.errors())
     return Estimate(as_propensities(weights, observations.rate), notes=notes)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
+from pydantic import Field, PositiveInt, field_validator
 
 from recsys.config import Config
 from recsys.fairness.attackers import ATTACKERS, NUM_FOLDS, folds, out_of_fold
@@ -33,14 +34,21 @@ under the root for k folds. Measured on random vectors: 1.3 to 1.5."""
 class LeakageConfig(Config):
     """How the attack is carried out."""
 
-    attackers: tuple[str, ...] = tuple(ATTACKERS)
+    attackers: tuple[str, ...] = Field(default=tuple(ATTACKERS), min_length=1)
     """Names from :data:`recsys.fairness.attackers.ATTACKERS`."""
-    min_readers: int = 30
+    min_readers: int = Field(default=30, ge=NUM_FOLDS)
     """A value with fewer readers is not attacked; at least 5, one a fold."""
-    level: float = 0.95
-    """Of the intervals, in (0, 1)."""
-    num_samples: int = 1000
+    level: float = Field(default=0.95, gt=0, lt=1)
+    """Of the intervals."""
+    num_samples: PositiveInt = 1000
     """Bootstrap resamples."""
+
+    @field_validator("attackers")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in names if name not in ATTACKERS]:
+            raise ValueError(f"expected some of {', '.join(ATTACKERS)}, found {unknown[0]!r}")
+        return names
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import Field, PositiveInt
 
 from recsys.config import Config
 from recsys.data.queries import Queries
@@ -24,13 +25,13 @@ Scorer = Callable[[np.ndarray], np.ndarray]
 class TrainingConfig(Config):
     """The ranker and how it is trained."""
 
-    hidden: tuple[int, ...] = (64, 32)
+    hidden: tuple[PositiveInt, ...] = (64, 32)
     """Widths of the ranker's hidden layers; empty: linear."""
-    max_weight: float = 20.0
+    max_weight: float = Field(default=20.0, ge=1)
     """Largest inverse propensity, relative to the first position."""
     loop: LoopConfig = LoopConfig()
     trees: TreeConfig = TreeConfig()
-    checks: int = 8
+    checks: PositiveInt = 8
     """Points of the learning curve."""
 
 

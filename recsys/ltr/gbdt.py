@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import lightgbm
 import numpy as np
 from jaxtyping import Float, Float32, Int
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from recsys.config import Config
 from recsys.errors import ConfigError
@@ -23,13 +24,13 @@ LABEL_LEVELS = 8
 class TreeConfig(Config):
     """How trees are grown."""
 
-    sessions: int = 100_000
+    sessions: PositiveInt = 100_000
     """Sessions to learn from at most; each is a query to LightGBM. Those of a log are taken once:
     repeats would pass for documents and make leaves of one."""
-    trees: int = 150
-    leaves: int = 31
-    rate: float = 0.1
-    threads: int = 0
+    trees: PositiveInt = 150
+    leaves: int = Field(default=31, ge=2)
+    rate: PositiveFloat = 0.1
+    threads: NonNegativeInt = 0
     """0: all cores."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import nn
 
 from recsys.config import Config
@@ -15,15 +16,15 @@ from recsys.ltr.methods.method import Method
 class LoopConfig(Config):
     """How a ranker is trained."""
 
-    steps: int = 3000
+    steps: PositiveInt = 3000
     """Batches."""
-    batch_size: int = 256
+    batch_size: PositiveInt = 256
     """Sessions a batch."""
-    rate: float = 1e-2
+    rate: PositiveFloat = 1e-2
     """Adam's step size for the ranker."""
-    click_rate: float = 1e-1
+    click_rate: PositiveFloat = 1e-1
     """Adam's step size for the few parameters of the click model."""
-    max_norm: float = 5.0
+    max_norm: PositiveFloat = 5.0
     """Gradients longer than this are shortened to it."""
 
 

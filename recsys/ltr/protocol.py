@@ -11,11 +11,12 @@ the linear ranker of this package); every constant is a setting.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from recsys.config import Config
 from recsys.data.queries import Collection, Queries
@@ -40,25 +41,27 @@ MAX_FEATURE = 10.0
 class Protocol(Config):
     """Constants of the simulation."""
 
-    positions: int = 10
+    positions: PositiveInt = 10
     """Documents shown."""
     clicks: Literal["position", "trust", "cascade", "dynamic", "browsing"] = "position"
     """The click model that readers follow."""
-    eta: float = 1.0
+    eta: NonNegativeFloat = 1.0
     """Severity of position bias: the power of the examination curve."""
-    noise: float = 0.1
+    noise: float = Field(default=0.1, ge=0, le=1)
     """Chance to click an examined document of grade 0."""
-    examination: tuple[float, ...] = EXAMINATION
+    examination: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=EXAMINATION, min_length=1
+    )
     """Examination of each position at eta 1."""
-    label_share: float = 0.01
+    label_share: float = Field(default=0.01, gt=0, le=1)
     """Share of the training queries whose labels the initial ranker sees."""
     confounding: float = 0.0
     """Grades added to the standardised score of the initial ranker when it orders the lists."""
-    continuation: float = 0.9
+    continuation: float = Field(default=0.9, ge=0, le=1)
     """Dynamic model: chance to go on when not satisfied."""
-    satisfaction: float = 0.7
+    satisfaction: float = Field(default=0.7, ge=0, le=1)
     """Dynamic model: chance that a click satisfies, times the document's appeal."""
-    randomised_sessions: int = 100_000
+    randomised_sessions: PositiveInt = 100_000
     """Sessions with shuffled lists from which ips-estimated and prs learn examination."""
 
 

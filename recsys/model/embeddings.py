@@ -6,13 +6,18 @@ Each lookup asks for distinct rows, so that a fused optimiser updates a row once
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 from torchrec.modules.embedding_configs import EmbeddingConfig
 from torchrec.modules.embedding_modules import EmbeddingCollection
 from torchrec.sparse.jagged_tensor import KeyedJaggedTensor
+
+Width = Annotated[int, Field(gt=0, multiple_of=4)]
+"""Numbers in a row of a table that can be trained: fbgemm's fused tables take fours alone."""
 
 
 class EmbeddingTables(nn.Module):

@@ -8,11 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from recsys.config import Config
 from recsys.model.batch import Batch
+from recsys.model.embeddings import Width
 from recsys.model.news_encoder import FeatureSizes, NewsEncoder, NewsEncoderConfig
 from recsys.model.user_encoder import UserEncoder
 
@@ -23,8 +24,8 @@ OWN_VIEWS = ("category", "subcategory", "id")
 class ModelConfig(Config):
     """Size of the networks."""
 
-    dim: PositiveInt = 64
-    """Length of news and reader vectors."""
+    dim: Width = 64
+    """Length of news and reader vectors; a multiple of 4."""
     user_encoder: Literal["recency", "profile", "nrms"] = "recency"
     """How a history is read: see `recsys.model.user_encoder.ENCODERS`."""
     heads: PositiveInt = 4
@@ -36,6 +37,13 @@ class ModelConfig(Config):
     max_history: PositiveInt = 50
     """Newest clicks that are read."""
     news: NewsEncoderConfig = NewsEncoderConfig()
+
+    @model_validator(mode="after")
+    def _heads_share_dim(self) -> "ModelConfig":
+        for name, heads in (("heads", self.heads), ("news.heads", self.news.heads)):
+            if self.dim % heads:
+                raise ValueError(f"{name}: expected a divisor of dim ({self.dim}), found {heads}")
+        return self
 
     def tower(self) -> dict[str, Any]:
         """Return the arguments of `UserEncoder`, as the bundle's manifest keeps them."""

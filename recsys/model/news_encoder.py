@@ -11,7 +11,7 @@ from torch.nn import functional
 from recsys.config import Config
 from recsys.model.attention import SequenceEncoder
 from recsys.model.batch import NewsFeatures
-from recsys.model.embeddings import EmbeddingTables, distinct
+from recsys.model.embeddings import EmbeddingTables, Width, distinct
 
 View = Literal["title", "category", "subcategory", "document", "id"]
 
@@ -21,8 +21,8 @@ class NewsEncoderConfig(Config):
 
     views: tuple[View, ...] = ("title", "category", "subcategory", "document")
     """Some of title, category, subcategory, document, id."""
-    word_dim: PositiveInt = 64
-    """Width of the word table."""
+    word_dim: Width = 64
+    """Width of the word table; a multiple of 4."""
     title_tokens: PositiveInt = 30
     """Words of a title that are read."""
     heads: PositiveInt = 4

@@ -23,10 +23,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Float64
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from scipy.optimize import minimize
 
 from recsys.config import Config
-from recsys.errors import ConfigError, DataError
+from recsys.errors import DataError
 from recsys.propensity.kernels import BLOCK
 
 COARSE = 200_000
@@ -36,11 +37,11 @@ COARSE = 200_000
 class BalanceConfig(Config):
     """How closely to balance, and how hard to try."""
 
-    slack: float = 0.001
-    """Imbalance of a function that is let pass (C), in units of the function; at least 0."""
-    pull: float = 100.0
-    """Price of imbalance beyond the slack (gamma), above 0: bounds every multiplier."""
-    max_iterations: int = 500
+    slack: NonNegativeFloat = 0.001
+    """Imbalance of a function that is let pass (C), in units of the function."""
+    pull: PositiveFloat = 100.0
+    """Price of imbalance beyond the slack (gamma): bounds every multiplier."""
+    max_iterations: PositiveInt = 500
     """Steps of L-BFGS-B at most."""
 
 
@@ -76,10 +77,9 @@ def balance(
         config: Slack, pull and steps.
 
     Raises:
-        ConfigError: The slack is negative or the pull is not above 0.
         DataError: There is nothing to weight, or a base weight is not above 0 and finite.
     """
-    _check(values, base, config)
+    _check(values, base)
     dual = _Dual(values, whole, np.log(base / base.sum()), config.slack)
     num = len(whole)
     # lambda = rise - fall, both at least 0: the absolute value becomes linear, the hinge a box
@@ -165,12 +165,7 @@ class _Dual:
 def _check(
     values: Float32[np.ndarray, "observed functions"],
     base: Float64[np.ndarray, " observed"],
-    config: BalanceConfig,
 ) -> None:
-    if config.slack < 0 or not config.pull > 0:
-        raise ConfigError(
-            f"balancing: expected slack >= 0 and pull > 0, found {config.slack} and {config.pull}"
-        )
     if not values.size:
         raise DataError("balancing: expected observed pairs and functions, found none")
     bad = ~(np.isfinite(base) & (base > 0))

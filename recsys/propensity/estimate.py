@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
+from pydantic import PositiveInt
 
 from recsys.config import Config
 from recsys.errors import DataError
@@ -75,6 +76,10 @@ class Estimate:
     """What the method has to say about its fit."""
 
 
+Base = Literal["", "popularity", "naive-bayes", "logistic", "factorised"]
+"""Exposure model whose inverse propensities balancing starts from; empty: equal weights."""
+
+
 class KernelConfig(Config):
     """How to choose and balance functions of a kernel."""
 
@@ -82,9 +87,9 @@ class KernelConfig(Config):
     """Profile of the functions."""
     choice: Literal["random", "worst-case", "adaptive"] = "adaptive"
     """Which functions are balanced."""
-    functions: int = 32
-    """How many."""
-    candidates: int = 256
+    functions: PositiveInt = 32
+    """How many; no more than the candidates."""
+    candidates: PositiveInt = 256
     """Anchors among which they are chosen."""
     balance: BalanceConfig = BalanceConfig(slack=0.002)
     """How closely."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
+from pydantic import NonNegativeFloat, PositiveInt
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
@@ -129,11 +130,11 @@ def logistic(exposures: Exposures, covariates: Covariates, *, strength: float = 
 class FactorisationConfig(Config):
     """Size and penalty of matrix-factorised exposure."""
 
-    dim: int = 4
+    dim: PositiveInt = 4
     """Length of a factor."""
-    penalty: float = 4.0
+    penalty: NonNegativeFloat = 4.0
     """L2 on factors and biases, against the summed log-likelihood."""
-    max_iterations: int = 200
+    max_iterations: PositiveInt = 200
     """Steps of L-BFGS at most."""
 
 

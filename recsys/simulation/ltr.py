@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from recsys.config import Config
 
@@ -23,15 +24,15 @@ UNITS = 6
 class RankingWorld(Config):
     """What the collection is like."""
 
-    num_queries: int = 12_000
-    mean_documents: int = 20
+    num_queries: int = Field(default=12_000, ge=10)
+    mean_documents: int = Field(default=20, ge=5)
     """Documents a query on average; sizes are log-normal, at least 5."""
-    num_features: int = 20
-    linear: float = 0.4
-    """Share of the relevance (of its variance) that is linear in the features, in [0, 1]."""
-    noise: float = 0.2
+    num_features: int = Field(default=20, ge=2)
+    linear: float = Field(default=0.4, ge=0, le=1)
+    """Share of the relevance (of its variance) that is linear in the features."""
+    noise: NonNegativeFloat = 0.2
     """Standard deviation of what no feature explains, relative to what they do."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
 
 @dataclass(frozen=True)

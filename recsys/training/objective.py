@@ -74,8 +74,10 @@ class FairnessConfig(Config):
     @classmethod
     def _from_preset(cls, given: Any) -> Any:
         """Accept a preset's name, or settings on top of one."""
-        settings = {"preset": given} if isinstance(given, str) else dict(given)
-        return {**PRESETS.get(settings.get("preset", "default"), {}), **settings}
+        settings = {"preset": given} if isinstance(given, str) else given
+        if not isinstance(settings, Mapping):
+            return settings
+        return {**PRESETS.get(str(settings.get("preset", "default")), {}), **settings}
 
 
 PRESETS: Mapping[str, dict[str, Any]] = {

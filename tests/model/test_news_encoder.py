@@ -21,7 +21,7 @@ def features(**given):
 
 def encoder(*views):
     torch.manual_seed(0)
-    config = NewsEncoderConfig(views=views, word_dim=6, heads=2, hidden=3)
+    config = NewsEncoderConfig(views=views, word_dim=8, heads=2, hidden=3)
     return NewsEncoder(8, config, SIZES).eval()
 
 

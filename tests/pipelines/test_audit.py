@@ -199,6 +199,32 @@ def test_unknown_attribute_is_named(fair):
         audit(fair.run, fair.dataset, config=config)
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "leakage.attackers=['bogus']",
+            "leakage.attackers: Value error, expected some of logistic",
+        ),
+        ("leakage.attackers=[]", "leakage.attackers: Tuple should have at least 1 item"),
+        ("leakage.level=2", "leakage.level: Input should be less than 1, found 2"),
+        (
+            "leakage.min_readers=4",
+            "leakage.min_readers: Input should be greater than or equal to 5",
+        ),
+        ("leakage.num_samples=0", "leakage.num_samples: Input should be greater than 0"),
+        ("list_lengths=[]", "list_lengths: Tuple should have at least 1 item"),
+        ("exposure_cuts=[]", "exposure_cuts: Tuple should have at least 1 item"),
+        ("exposure_cuts=[1]", "exposure_cuts.0: Input should be greater than or equal to 2"),
+        ("exposure_cuts=[5, 3]", "exposure_cuts: Value error, expected ascending numbers"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(fair, capsys, setting, message):
+    assert cli.run(["audit", str(fair.run), str(fair.dataset), "--set", setting]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert message in said
+
+
 def test_gate_refuses_what_does_not_pass(leaky, capsys):
     assert cli.run(["audit", str(leaky.run), str(leaky.dataset), "--gate", *FAST]) == 3
     assert "verdict is fail" in capsys.readouterr().err

@@ -47,6 +47,15 @@ def test_errors_are_one_line_and_an_exit_code(monkeypatch, capsys, error, code):
     assert "Traceback" not in said
 
 
+def test_an_unknown_log_level_is_one_line_that_names_the_variable(monkeypatch, capsys):
+    monkeypatch.setenv("RECSYS_LOG", "bogus")
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("recsys: RECSYS_LOG: expected one of CRITICAL")
+    assert said.endswith("found 'bogus'")
+
+
 def test_unknown_verbs_and_options_are_the_users_mistakes(capsys):
     assert cli.run(["frobnicate"]) == 2
     assert cli.run(["doctor", "--frobnicate"]) == 2

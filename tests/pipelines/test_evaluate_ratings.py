@@ -101,6 +101,10 @@ def test_by_default_others_are_compared_with_a_method_there_is(tmp_path, capsys,
         (["--methods", "naive,magic"], "method 'magic' is unknown"),
         (["--methods", "naive", "--against", "wmf"], "'wmf' is not among the methods"),
         (["--methods", "naive", "--against", "naive", "--set", "rar=1"], "unknown key 'rar'"),
+        (["--set", "penalties=[]"], "penalties: Tuple should have at least 1 item"),
+        (["--set", "tuning_folds=0"], "tuning_folds: Input should be greater than 0"),
+        (["--set", "methods.loop.batch=0"], "methods.loop.batch: Input should be greater than 0"),
+        (["--set", "methods.base=x"], "methods.base: Input should be '', 'popularity'"),
     ],
 )
 def test_bad_options_are_named(tmp_path, capsys, options, message):

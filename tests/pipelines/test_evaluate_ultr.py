@@ -122,6 +122,9 @@ def test_a_click_log_without_propensities_cannot_do_ips(capsys, click_log):
         (["--methods", "dlaa"], "'dlaa' is none of true-labels"),
         (["--set", "protocol.etta=2"], "unknown key 'protocol.etta'"),
         (["--set", "protocol.clicks=psychic"], "protocol.clicks"),
+        (["--set", "protocol.positions=0"], "protocol.positions: Input should be greater than 0"),
+        (["--set", "training.loop.rate=nan"], "training.loop.rate: Input should be"),
+        (["--set", "training.trees.leaves=1"], "training.trees.leaves: Input should be greater"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_two(capsys, generated, arguments, said):

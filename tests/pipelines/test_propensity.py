@@ -192,9 +192,11 @@ def test_the_same_seed_gives_the_same_bytes(rated, tmp_path):
         (["--method", "magic"], "expected one of logged"),
         (["--method", "rate"], "rate needs impressions"),
         (["--method", "logged"], "logged needs impressions"),
-        (["--method", "popularity", "--set", "floor=0"], "floor in (0, 1]"),
+        (["--method", "popularity", "--set", "floor=0"], "floor: Input should be greater than 0"),
         (["--method", "popularity", "--set", "flor=1"], "unknown key 'flor'"),
-        (["--method", "kernel", "--set", "base=magic"], "base: expected one of popularity"),
+        (["--method", "kernel", "--set", "base=magic"], "base: Input should be '', 'popularity'"),
+        (["--method", "rate", "--set", "window_hours=0"], "window_hours: Input should be greater"),
+        (["--method", "kernel", "--set", "kernel.functions=0"], "kernel.functions: Input should"),
         (["--method", "kernel", "--set", "kernel.functions=9999"], "expected 1 to"),
     ],
 )

@@ -19,3 +19,9 @@ def test_a_collection_is_written_that_reads_back(capsys, tmp_path):
 def test_settings_of_the_news_world_are_refused(capsys, tmp_path):
     assert cli.run(["simulate", str(tmp_path / "x"), "--kind", "ltr", "--readers", "9"]) == 2
     assert "unknown key 'readers'" in capsys.readouterr().err
+
+
+def test_a_feature_is_not_enough_for_a_bend_of_two(capsys, tmp_path):
+    settings = ["--kind", "ltr", "--set", "num_features=1"]
+    assert cli.run(["simulate", str(tmp_path / "x"), *settings]) == 2
+    assert "num_features: Input should be greater than or equal to 2" in capsys.readouterr().err

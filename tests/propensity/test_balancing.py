@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsys import config
 from recsys.errors import ConfigError, DataError
 from recsys.propensity.balancing import BalanceConfig, balance
 
@@ -95,9 +96,17 @@ def test_nothing_observed_is_refused():
         balance(values(0, 1), np.array([0.5]), np.empty(0), BalanceConfig())
 
 
-def test_negative_slack_is_refused():
-    with pytest.raises(ConfigError, match="slack >= 0"):
-        balance(values(3, 1), np.array([0.5]), np.ones(3), BalanceConfig(slack=-0.1))
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("slack=-0.1", "slack: .*greater than or equal to 0, found -0.1"),
+        ("pull=0", "pull: .*greater than 0, found 0"),
+        ("max_iterations=0", "max_iterations: .*greater than 0"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(setting, message):
+    with pytest.raises(ConfigError, match=message):
+        config.load(BalanceConfig, None, [setting])
 
 
 def test_a_coarse_start_does_not_change_the_weights(monkeypatch):

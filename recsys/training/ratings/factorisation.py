@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -13,9 +14,9 @@ from recsys.config import Config
 class FactorisationConfig(Config):
     """Size of the recommender."""
 
-    dim: int = 32
+    dim: PositiveInt = 32
     """Length of a factor; the penalty, not this, should decide the capacity."""
-    scale: float = 0.1
+    scale: NonNegativeFloat = 0.1
     """Standard deviation of the factors at the start."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int64
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from recsys.config import Config
@@ -17,15 +18,15 @@ from recsys.training.ratings.objectives import Batch
 class LoopConfig(Config):
     """How long and how fast to learn."""
 
-    max_epochs: int = 60
+    max_epochs: PositiveInt = 60
     """Passes over the observed ratings."""
-    patience: int = 60
+    patience: PositiveInt = 60
     """Epochs without a better validation score before stopping; the best epoch is kept."""
-    batch: int = 2048
+    batch: PositiveInt = 2048
     """Observed ratings a step."""
-    whole: int = 2
+    whole: PositiveInt = 2
     """Pairs of the whole drawn for each observed one."""
-    lr: float = 0.05
+    lr: PositiveFloat = 0.05
     """Adam's, falling to zero along a cosine."""
 
 

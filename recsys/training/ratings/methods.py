@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64
+from pydantic import Field, PositiveFloat, PositiveInt
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
@@ -24,6 +25,7 @@ from recsys.propensity.balancing import BalanceConfig
 from recsys.propensity.estimate import (
     EXPOSURE,
     Balancer,
+    Base,
     KernelConfig,
     Observations,
     exposure_model,
@@ -54,15 +56,15 @@ class MethodsConfig(Config):
     """Its training."""
     kernel: KernelConfig = KernelConfig(balance=BalanceConfig(slack=0.02))
     """Balancing; ``choice`` follows the method's name."""
-    base: str = ""
+    base: Base = ""
     """Exposure model whose inverse propensities balancing starts from; empty: equal weights."""
-    floor: float = 0.01
+    floor: float = Field(default=0.01, gt=0, le=1)
     """Propensities are raised to it."""
     positive: float = 3.0
     """Ratings from here on are liked."""
-    reweigh_epochs: int = 5
+    reweigh_epochs: PositiveInt = 5
     """Epochs between two adaptive choices of balancing functions."""
-    unlabelled: float = 0.5
+    unlabelled: PositiveFloat = 0.5
     """WMF's weight of pairs without a positive."""
     expomf: ExpoMFConfig = ExpoMFConfig()
     """ExpoMF's exposure."""
