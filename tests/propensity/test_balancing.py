@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys import config
@@ -36,6 +36,7 @@ def test_what_is_balanced_already_keeps_its_base_weights():
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), slack=st.sampled_from([0.0, 0.001, 0.02]))
+@example(seed=151, slack=0.001)  # one step on the way gains next to nothing
 def test_every_function_is_balanced_within_the_slack_and_weights_are_positive(seed, slack):
     observed = values(200, 5, seed)
     tilt = np.exp(observed @ np.array([1.0, -1, 0.5, 0, 2]))
