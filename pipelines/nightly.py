@@ -204,7 +204,8 @@ def _train(config: NightlyConfig, data: Path, folder: Path) -> None:
 
 def _publish(config: NightlyConfig, folder: Path) -> dict[str, Any]:
     bundle = bundles.load(folder / "bundle")
-    verdict = gate(folder, bundle.manifest, require_audit=True, force=False)
+    asked = config.audit.leakage.attackers
+    verdict = gate(folder, bundle.manifest, require_audit=True, force=False, attackers=asked)
     store = open_store(config.redis)
     try:
         return publish(bundle, store, verdict=verdict, keep=config.keep, activate=True)

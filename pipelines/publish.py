@@ -2,7 +2,7 @@
 
 import json as json_reader
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pipelines.console import emit, err, out, progress
 from recsys.errors import CheckpointError, Refused
+from recsys.fairness.attackers import ATTACKERS
 from recsys.ranker import bundle as bundles
 from recsys.ranker.bundle import Bundle, Manifest, Readers
 from recsys.store.base import Store, VersionMeta
@@ -69,11 +70,26 @@ def main(
     err.print(f"next: recsys serve --redis {without_password(redis)}", highlight=False)
 
 
-def gate(run: Path, manifest: Manifest, *, require_audit: bool, force: bool) -> str:
+def gate(
+    run: Path,
+    manifest: Manifest,
+    *,
+    require_audit: bool,
+    force: bool,
+    attackers: Collection[str] = tuple(ATTACKERS),
+) -> str:
     """Say what the audit found: "pass", "fail", "insufficient", or "" without an audit.
 
+    Args:
+        run: Folder written by `recsys train`.
+        manifest: Of what is to be published.
+        require_audit: Whether there must be one.
+        force: Whether to warn in the place of refusing.
+        attackers: Who must have taken part.
+
     Raises:
-        Refused: The audit did not pass, is missing though required, or is of another model.
+        Refused: The audit did not pass, is missing though required, is of another model, or one of
+            the attackers had no part in it.
         CheckpointError: The audit cannot be read.
     """
     path = run / "audit.json"
@@ -82,18 +98,25 @@ def gate(run: Path, manifest: Manifest, *, require_audit: bool, force: bool) -> 
             raise Refused(f"{path}: there is no audit; run recsys audit {run} first")
         err.print(f"warning: {run} was not audited; see recsys audit --help", style="yellow")
         return ""
-    audit = _read_audit(path)
-    verdict, audited = audit["verdict"], audit.get("model_hash", manifest.model_hash)
-    reason = None
-    if audited != manifest.model_hash:
-        reason = f"{path} is of model {audited}, but the bundle is {manifest.model_hash}"
-    elif verdict != "pass":
-        reason = f"{path} says {verdict!r}, expected 'pass'"
+    verdict, reason = _objection(path, manifest, attackers)
     if reason and not force:
         raise Refused(f"{reason}; --force publishes it all the same")
     if reason:
         err.print(f"warning: {reason}; published by force", style="yellow", highlight=False)
     return verdict
+
+
+def _objection(path: Path, manifest: Manifest, attackers: Collection[str]) -> tuple[str, str]:
+    """Read an audit's verdict, and what speaks against publishing; empty if nothing does."""
+    audit = _read_audit(path)
+    verdict, audited = audit["verdict"], audit["model"]["model_hash"]
+    if audited != manifest.model_hash:
+        return verdict, f"{path} is of model {audited}, but the bundle is {manifest.model_hash}"
+    if verdict != "pass":
+        return verdict, f"{path} says {verdict!r}, expected 'pass'"
+    if missing := sorted({*attackers} - {*audit["settings"]["leakage"]["attackers"]}):
+        return verdict, f"{path} is a quick look, without {', '.join(missing)}"
+    return verdict, ""
 
 
 def publish(
@@ -152,7 +175,12 @@ def _read_audit(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: {error.strerror}; {expected}") from None
     except ValueError as error:
         raise CheckpointError(f"{path}: not JSON ({error}); {expected}") from None
-    if not isinstance(audit, dict) or audit.get("verdict") not in VERDICTS:
+    try:
+        known = audit["verdict"] in VERDICTS
+        audit["model"]["model_hash"], audit["settings"]["leakage"]["attackers"]
+    except (KeyError, TypeError):
+        known = False
+    if not known:
         raise CheckpointError(f"{path}: {expected}")
     return audit
 

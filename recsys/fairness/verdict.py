@@ -2,10 +2,11 @@
 
 * ``pass``: of every attribute, the whole interval of the leakage lies at or below the threshold,
   and ranking beats popularity with an interval above zero.
-* ``fail``: an attribute's leakage itself exceeds the threshold, or ranking is worse than
-  popularity with an interval below zero.
+* ``fail``: an attribute's leakage itself exceeds the threshold, its interval leaving one half out,
+  or ranking is worse than popularity with an interval below zero.
 * ``insufficient``: neither can be said: an interval reaches over the threshold or over zero, too
-  few readers state an attribute, too many hold values too small to attack, or there is none.
+  few readers state an attribute, too many hold values too small to attack, or there is none. Of
+  few readers the best of several attackers is beyond any threshold by chance alone.
 """
 
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ def reason_of(name: str, found: Leakage, limits: Thresholds) -> Reason:
         f"the best attacker ({best.attacker}) reaches AUC {best.auc:.3f} "
         f"[{best.low:.3f}, {best.high:.3f}] on {found.readers:,} readers"
     )
-    if best.leakage > limits.max_leakage:
+    if best.leakage > limits.max_leakage and not best.low <= 0.5 <= best.high:
         return Reason("fail", name, f"{claim}, beyond the threshold of {_line(limits, best.auc)}")
     if best.highest_leakage > limits.max_leakage:
         text = f"{claim}; the interval reaches beyond the threshold"

@@ -26,6 +26,11 @@ def test_threshold_holds_for_the_interval_and_on_both_sides(auc, outcome):
     assert verdict({"gender": _leak(auc)}, BETTER).outcome == outcome
 
 
+@pytest.mark.parametrize("auc", [0.64, 0.36])
+def test_a_leak_that_may_be_chance_is_no_fail(auc):
+    assert verdict({"gender": _leak(auc, margin=0.15)}, BETTER).outcome == "insufficient"
+
+
 @pytest.mark.parametrize(
     ("gain", "outcome"),
     [(BETTER, "pass"), (WORSE, "fail"), (EQUAL, "insufficient"), (None, "insufficient")],

@@ -7,7 +7,8 @@ from redis import Redis
 from safetensors.numpy import save as save_arrays
 
 from pipelines.cli import run
-from recsys.ranker.bundle import Catalogue, Manifest, save
+from recsys.fairness.attackers import ATTACKERS, QUICK
+from recsys.ranker.bundle import Catalogue, Manifest, load, save
 from recsys.ranker.query import Query
 from recsys.ranker.ranker import Ranker
 from recsys.store.connect import open_store
@@ -37,8 +38,13 @@ def trained(tmp_path):
     return tmp_path / "run"
 
 
-def audited(run, verdict, **more):
-    (run / "audit.json").write_text(json.dumps({"verdict": verdict} | more))
+def audited(run, verdict, model_hash=None, attackers=tuple(ATTACKERS)):
+    audit = {
+        "verdict": verdict,
+        "model": {"model_hash": model_hash or load(run / "bundle").manifest.model_hash},
+        "settings": {"leakage": {"attackers": attackers}},
+    }
+    (run / "audit.json").write_text(json.dumps(audit))
 
 
 def publish(run_folder, url, *options):
@@ -115,7 +121,13 @@ def test_the_audit_of_another_model_is_no_pass(trained, url, capsys):
     assert "is of model 00000000" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"verdict": "maybe"}'])
+def test_a_quick_look_is_no_pass(trained, url, capsys):
+    audited(trained, "pass", attackers=QUICK)
+    assert publish(trained, url) == 3
+    assert "quick look, without RBF SVM, gradient boosting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"verdict": "maybe"}', '{"verdict": "pass"}'])
 def test_an_audit_that_cannot_be_read_is_named(trained, url, text, capsys):
     (trained / "audit.json").write_text(text)
     assert publish(trained, url) == 2
