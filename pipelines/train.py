@@ -20,6 +20,7 @@ from pipelines.console import emit, err, out, progress
 from pipelines.provenance import of_run
 from recsys import config as settings
 from recsys.data.dataset import Dataset
+from recsys.data.splits import SplitConfig
 from recsys.errors import ConfigError, InputError
 from recsys.folders import check_target
 from recsys.ranker import bundle
@@ -116,6 +117,8 @@ def train(
     _check_run(run, dataset.path, propensity, replace=replace)
     torch.set_float32_matmul_precision("high")
     seen = Seen.load(propensity, dataset) if propensity else None
+    if seen:
+        _check_blind(seen, config.split)
     counterfactual = _counterfactual(config, propensity)
     provenance = of_run(dataset, propensity, seen)
     config = config.model_copy(update={"counterfactual": counterfactual, "provenance": provenance})
@@ -241,6 +244,20 @@ def _save_metrics(
     with checkpoint.writing(run / "metrics.json") as aside:
         aside.write_text(json.dumps(metrics, indent=2))
     return metrics
+
+
+def _check_blind(seen: Seen, split: SplitConfig) -> None:
+    """Refuse weights in which clicks that are asked for have a part."""
+    if split.protocol != "slates":
+        raise ConfigError(
+            f"--propensity: split.protocol is {split.protocol}; expected slates: in others, clicks "
+            "that weights were estimated from are asked for"
+        )
+    if seen.held_out < split.validation + split.test - 1e-9:
+        raise ConfigError(
+            f"--propensity: estimated with held_out={seen.held_out}; expected at least "
+            f"{split.validation + split.test:g}, split.validation and split.test together"
+        )
 
 
 def _counterfactual(config: TrainConfig, propensity: Path | None) -> CounterfactualConfig | None:

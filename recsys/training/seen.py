@@ -36,6 +36,8 @@ class Seen:
     sha256: str
     """Of the file of weights."""
     methods: tuple[str, ...]
+    held_out: float
+    """Share of slates, the last by time, whose clicks no estimate has read, in [0, 1)."""
 
     @classmethod
     def load(cls, folder: Path, dataset: Dataset) -> "Seen":
@@ -53,7 +55,8 @@ class Seen:
         order = in_order(dataset.impressions).index
         numbers = {name: values[order] for name, values in numbers.items()}
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return cls(**numbers, sha256=digest, methods=_methods(folder / DIAGNOSTICS))
+        methods, held_out = _origin(folder / DIAGNOSTICS)
+        return cls(**numbers, sha256=digest, methods=methods, held_out=held_out)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -107,9 +110,10 @@ def _check_numbers(numbers: dict[str, np.ndarray], path: Path) -> None:
             raise DataError.at(path, f"row {row}: {name} is {value}; expected {expected}")
 
 
-def _methods(path: Path) -> tuple[str, ...]:
+def _origin(path: Path) -> tuple[tuple[str, ...], float]:
     try:
-        return tuple(map(str, json.loads(path.read_text(encoding="utf-8"))["methods"]))
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(map(str, told["methods"])), float(told["settings"]["held_out"])
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError.at(
             path, "cannot be read; expected the diagnostics that `recsys propensity` wrote"

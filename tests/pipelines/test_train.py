@@ -257,6 +257,20 @@ def test_a_wrong_setting_of_weights_is_named(world, looks, tmp_path, capsys, set
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("split.protocol=next_click", "split.protocol is next_click; expected slates"),
+        ("split.test=0.15", "estimated with held_out=0.2; expected at least 0.25"),
+    ],
+)
+def test_weights_in_which_clicks_of_the_test_have_a_part_are_refused(
+    world, looks, tmp_path, capsys, option, message
+):
+    assert weighed(world, tmp_path / "run", looks, "--set", option) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("value", [0.0, 1.5, float("nan")])
 def test_a_propensity_that_is_none_ends_with_one_line(world, looks, tmp_path, capsys, value):
     out, run = tmp_path / "out", tmp_path / "run"

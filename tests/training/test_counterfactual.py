@@ -13,7 +13,7 @@ def seen(corpus):
     rng = np.random.default_rng(0)
     propensity = rng.uniform(0.05, 1, len(corpus.log.shown.news)).astype(np.float32)
     imputed = rng.uniform(0.1, 0.9, len(propensity)).astype(np.float32)
-    return Seen(propensity, 1 / propensity, imputed, "", ())
+    return Seen(propensity, 1 / propensity, imputed, "", (), 0.2)
 
 
 def counted(corpus, seen, estimator, clip=1000.0):

@@ -104,7 +104,7 @@ def weighed(corpus):
     """Everything is imputed to be liked a little, and weights are clipped hard."""
     rng = np.random.default_rng(0)
     propensity = rng.uniform(0.05, 1, len(corpus.log.shown.news)).astype(np.float32)
-    seen = Seen(propensity, 1 / propensity, np.full_like(propensity, 0.5), "", ())
+    seen = Seen(propensity, 1 / propensity, np.full_like(propensity, 0.5), "", (), 0.2)
     return corpus.weighed(seen, CounterfactualConfig(estimator="dr", clip=0.5))
 
 

@@ -192,7 +192,9 @@ def weighed(corpus, config, *, estimator="dr", seed=0):
     """A corpus of clicks seen by chance, and its settings."""
     rng = np.random.default_rng(seed)
     propensity = rng.uniform(0.05, 1, len(corpus.log.shown.news)).astype(np.float32)
-    seen = Seen(propensity, 1 / propensity, np.full_like(propensity, 0.3), f"{seed:064}", ("em",))
+    seen = Seen(
+        propensity, 1 / propensity, np.full_like(propensity, 0.3), f"{seed:064}", ("em",), 0.2
+    )
     counterfactual = CounterfactualConfig(estimator=estimator, clip=0.5)
     origin = PropensityProvenance(folder="x", methods=seen.methods, sha256=seen.sha256)
     provenance = Provenance(

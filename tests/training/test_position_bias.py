@@ -88,7 +88,7 @@ def test_weighted_clicks_prefer_what_is_liked(biased, settings, tmp_path, estima
     propensity = EXAMINED[places].astype(np.float32)
     category = dataset.impressions["news_id"].str[1:].astype(int) % 2
     imputed = np.where(category, LIKED["politics"], LIKED["sport"]).astype(np.float32)
-    seen = Seen(propensity, 1 / propensity, imputed, "", ())
+    seen = Seen(propensity, 1 / propensity, imputed, "", (), 0.2)
     config = CounterfactualConfig(estimator=estimator, clip=clip)
     corpus = corpus_of(dataset, settings).weighed(seen, config)
     assert preference(corpus, settings, tmp_path) > 0

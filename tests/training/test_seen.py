@@ -31,7 +31,7 @@ def table(dataset):
     return log.assign(propensity=propensity, weight=1 / propensity, imputed=np.float32(0.3))
 
 
-def written(folder, table, diagnostics='{"methods": ["em"]}'):
+def written(folder, table, diagnostics='{"methods": ["em"], "settings": {"held_out": 0.2}}'):
     table.to_parquet(folder / "weights.parquet")
     (folder / "diagnostics.json").write_text(diagnostics)
     return folder
