@@ -33,7 +33,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.auditing import shown
-from pipelines.auditing.evidence import Run, attribute_values, held_out
+from pipelines.auditing.evidence import Run, attribute_values
+from pipelines.auditing.questions import held_out
 from pipelines.auditing.settings import AuditConfig
 from pipelines.configurations import along, default_config
 from pipelines.console import err

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import safetensors.numpy
 from jaxtyping import Bool, Float, Float16, Int
+from pydantic import ValidationError
 
 from recsys.data.dataset import Dataset
+from recsys.data.splits import SplitConfig
 from recsys.errors import CheckpointError, DataError
 from recsys.ranker import bundle as bundles
 from recsys.ranker.bundle import Bundle
@@ -31,7 +33,9 @@ class Run:
     bundle: Bundle
     config: dict[str, Any]
     events: pd.DataFrame
-    """Held-out events: ``user_id``, ``slate_id``, ``ndcg@10``, ``popularity_ndcg@10``."""
+    """Held-out events: ``user_id``, ``slate_id``, ``ndcg@10``, ``popularity_ndcg@10``.
+
+    Slates without a click ask nothing and are missing; `pipelines.auditing.questions` has them."""
     open_to_attack: Bool[np.ndarray, " readers"]
     """Readers whose attributes training never used."""
     bias_aware: Float16[np.ndarray, "readers dim"] | None
@@ -71,6 +75,20 @@ class Run:
             _bias_aware(path / "offline" / "bias_aware.safetensors", bundle),
             _table(judged, ["user_id", truth.METRIC]) if judged.exists() else None,
         )
+
+    @cached_property
+    def split(self) -> SplitConfig:
+        """What was held out."""
+        try:
+            return SplitConfig.model_validate(self.config.get("split", {}))
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise CheckpointError(f"{self.path / 'config.toml'}: split: {reason}") from None
+
+    @property
+    def seed(self) -> int:
+        """What drew it, with protocol random, and all else in training."""
+        return int(self.config.get("seed", 0))
 
     @cached_property
     def ranker(self) -> Ranker:
@@ -114,18 +132,6 @@ class Run:
         return result
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Held-out clicks, and what their readers had clicked before."""
-
-    readers: Int[np.ndarray, " clicks"]
-    """Row in the bundle."""
-    news: Int[np.ndarray, " clicks"]
-    """Row in the catalogue."""
-    click_rates: pd.DataFrame
-    """``user_id`` and ``clicked`` of every impression in a held-out slate."""
-
-
 def attribute_values(
     dataset: Dataset, users: Sequence[str], names: Sequence[str]
 ) -> dict[str, list[str | None]]:
@@ -146,30 +152,6 @@ def attribute_values(
         name: [None if pd.isna(value) else str(value) for value in table[name]]
         for name in names or known
     }
-
-
-def held_out(run: Run, dataset: Dataset) -> HeldOut:
-    """Find the clicks of the slates that the run was evaluated on."""
-    shown = dataset.impressions
-    shown = shown[shown["slate_id"].isin(run.events["slate_id"].unique())]
-    clicked = shown[shown["clicked"].to_numpy(dtype=bool)]
-    reader = clicked["user_id"].map(run.row_of).fillna(-1).to_numpy().astype(int)
-    news = clicked["news_id"].map(run.ranker.row_of).fillna(-1).to_numpy().astype(int)
-    known = (reader >= 0) & (news >= 0)
-    return HeldOut(reader[known], news[known], shown[["user_id", "clicked"]])
-
-
-def before(run: Run, rows: Int[np.ndarray, " readers"], events: HeldOut) -> list[np.ndarray]:
-    """Cut each reader's clicks before the first held-out one."""
-    wanted: dict[int, list[int]] = {}
-    for reader, news in zip(events.readers, events.news, strict=True):
-        wanted.setdefault(int(reader), []).append(int(news))
-    return [_cut(run.clicks(row), wanted.get(int(row), [])) for row in rows]
-
-
-def _cut(clicks: Int[np.ndarray, " clicks"], held: list[int]) -> Int[np.ndarray, " earlier"]:
-    last = [np.flatnonzero(clicks == news) for news in held]
-    return clicks[: min((int(places[-1]) for places in last if len(places)), default=len(clicks))]
 
 
 def largest_difference(

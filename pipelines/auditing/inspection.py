@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.auditing import measures, shown
-from pipelines.auditing.evidence import Run, attribute_values, held_out, largest_difference
+from pipelines.auditing.evidence import Run, attribute_values, largest_difference
 from pipelines.auditing.maps import Map, reader_map
+from pipelines.auditing.questions import held_out
 from pipelines.auditing.settings import AuditConfig
 from pipelines.console import finite
 from recsys.data.dataset import Dataset

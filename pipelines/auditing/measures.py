@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.auditing.evidence import HeldOut, Run
+from pipelines.auditing.evidence import Run
+from pipelines.auditing.questions import HeldOut
 from pipelines.auditing.settings import AuditConfig
 from recsys.evaluation import bootstrap
 from recsys.fairness.groups import Sample, describe, groups_of
@@ -101,20 +102,21 @@ def groups(
 
     Args:
         run: The audited run.
-        events: Its held-out slates.
+        events: What it was asked.
         values: Attributes of ``users``.
         users: All readers of the bundle.
         config: Settings of the audit.
     """
     metrics = {
         "ndcg@10": run.events[["user_id", "ndcg@10"]],
-        "click_rate": events.click_rates,
+        "click_rate": events.click_rates(),
     }
     tree: Tree = {}
     for name, group in groups_of(values).items():
         group_of = dict(zip(users, group, strict=True))
         tree[name] = {
-            metric: _by_group(frame, group_of, config) for metric, frame in metrics.items()
+            metric: None if frame is None else _by_group(frame, group_of, config)
+            for metric, frame in metrics.items()
         }
     return tree
 

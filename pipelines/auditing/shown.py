@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float16, Int
 
-from pipelines.auditing.evidence import HeldOut, Run, before
+from pipelines.auditing.evidence import Run
+from pipelines.auditing.questions import HeldOut
 from pipelines.auditing.settings import AuditConfig
 from recsys.fairness import exposure
 from recsys.fairness.lists import hit_places, js_distance, js_floor, list_leakage, one_hot
@@ -29,7 +30,7 @@ def lists(
         run: The audited run.
         rows: Rows of these readers in the bundle.
         values: Attributes of these readers.
-        events: The run's held-out slates.
+        events: What the run was asked.
         config: Settings of the audit.
     """
     k = max(config.list_lengths)
@@ -40,12 +41,14 @@ def lists(
         "without_seen_filter": run.lists(vectors, nothing, k),
         "non_personalised": run.lists(_average(run, len(rows)), seen, k),
     }
-    earlier = before(run, rows, events)
+    earlier = events.histories(rows)
     foresight = run.lists(run.encode(earlier), earlier, k)
     place = {int(row): at for at, row in enumerate(rows)}
-    mine = np.array([int(reader) in place for reader in events.readers], dtype=bool)
-    readers = np.array([place[int(reader)] for reader in events.readers[mine]], dtype=int)
-    hits = hit_places(foresight, readers, events.news[mine])
+    readers, wanted = events.clicks()
+    mine = np.isin(readers, rows)
+    hits = hit_places(
+        foresight, np.array([place[int(r)] for r in readers[mine]], int), wanted[mine]
+    )
     news, categories = (
         np.arange(len(run.bundle.catalogue.ids)),
         _codes(run.bundle.catalogue.categories),

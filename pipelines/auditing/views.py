@@ -97,7 +97,8 @@ def groups(audit: Tree) -> list[Tree]:
             "name": name,
             "gap": _gap(metrics["ndcg@10"]["gap"]),
             "svg": _groups(metrics["ndcg@10"]["groups"], guides, "nDCG@10"),
-            "clicks": _groups(metrics["click_rate"]["groups"], [], "clicks per impression"),
+            "clicks": metrics["click_rate"]
+            and _groups(metrics["click_rate"]["groups"], [], "clicks per impression"),
         }
         for name, metrics in audit["groups"].items()
     ]

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Int
 from pydantic import Field, PositiveInt
 
 from recsys.config import Config
-from recsys.data.reading_log import ReadingLog
+from recsys.data.dataset import Dataset
+from recsys.data.reading_log import ReadingLog, read
 from recsys.draws import stream
 from recsys.errors import DataError
 
@@ -59,6 +60,17 @@ class Split:
     """For each click, where the history that led to it ends."""
     validation: Questions
     test: Questions
+
+
+def read_and_split(dataset: Dataset, config: SplitConfig, *, seed: int) -> tuple[ReadingLog, Split]:
+    """Read a dataset, arranged and cut: the same again for the same dataset, settings and seed.
+
+    Raises:
+        DataError: The log has no click, or too few to hold any out.
+    """
+    log = read(dataset, all_clicked=config.positives == "impressions")
+    log = arrange(log, config, seed=seed)
+    return log, split(log, config)
 
 
 def arrange(log: ReadingLog, config: SplitConfig, *, seed: int) -> ReadingLog:
@@ -152,12 +164,23 @@ def _held_out(
     return test, validation
 
 
+def slates_of_test(log: ReadingLog, config: SplitConfig) -> Int[np.ndarray, " slates"]:
+    """List every slate of the test's time, also those without a click, that ask nothing.
+
+    None is listed where single clicks are held out: slates around them were chosen for a click.
+    """
+    if config.protocol != "slates":
+        return np.zeros(0, dtype=np.int64)
+    num_slates = len(log.shown.reader)
+    return np.arange(round(num_slates * (1 - config.test)), num_slates)
+
+
 def _by_slate(log: ReadingLog, config: SplitConfig) -> Split:
     shown, clicks = log.shown, log.clicks
     num_slates = len(shown.reader)
     first_test = round(num_slates * (1 - config.test))
     first_validation = round(num_slates * (1 - config.test - config.validation))
-    end = _history_ends(log)
+    end = history_ends(log)
     judgeable = _has_both(log)
 
     def ask(first: int, last: int) -> Questions:
@@ -177,7 +200,7 @@ def _by_slate(log: ReadingLog, config: SplitConfig) -> Split:
     )
 
 
-def _history_ends(log: ReadingLog) -> Int[np.ndarray, " slates"]:
+def history_ends(log: ReadingLog) -> Int[np.ndarray, " slates"]:
     """Count, for each slate, up to where its reader's clicks lie before it."""
     num_slates = len(log.shown.reader)
     key = log.reader_of_click * (num_slates + 1) + log.clicks.slate + 1

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from tokenizers import Tokenizer
 
 from recsys.data.dataset import Dataset
-from recsys.data.reading_log import ReadingLog, read
-from recsys.data.splits import Split, SplitConfig, arrange, split
+from recsys.data.reading_log import ReadingLog
+from recsys.data.splits import Split, SplitConfig, read_and_split
 from recsys.draws import stream
 from recsys.model.news_encoder import NewsEncoderConfig
 from recsys.training.attributes import (
@@ -68,9 +68,7 @@ def assemble(
     Raises:
         DataError: The log has no click, or too few to split.
     """
-    log = read(dataset, all_clicked=split_config.positives == "impressions")
-    log = arrange(log, split_config, seed=seed)
-    parts = split(log, split_config)
+    log, parts = read_and_split(dataset, split_config, seed=seed)
     news, tokenizer = describe(dataset, log, _learnable(log, parts), news_config)
     draw = stream(seed, "attributes").random(len(log.user_ids))
     table = protected(dataset, attributes_config.names)

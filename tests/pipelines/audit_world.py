@@ -27,7 +27,14 @@ class World:
     genders: list[str | None]
 
 
-def build(folder: Path, *, leaky: bool, num_readers: int = 240, seed: int = 0) -> World:
+def build(
+    folder: Path,
+    *,
+    leaky: bool,
+    num_readers: int = 240,
+    seed: int = 0,
+    split: str = 'protocol = "slates"\ntest = 0.125',
+) -> World:
     """Write a dataset and a run.
 
     Args:
@@ -35,6 +42,8 @@ def build(folder: Path, *, leaky: bool, num_readers: int = 240, seed: int = 0) -
         leaky: Women click news 0 to 19 and men the others; otherwise everybody clicks anything.
         num_readers: Every tenth does not state a gender, every fifth was used in training.
         seed: Of everything that is drawn.
+        split: What the run held out, as its settings say. Readers come in turn, so that by default,
+            and with next_click, it is what each clicked last.
     """
     rng = np.random.default_rng(seed)
     users = [f"u{i}" for i in range(num_readers)]
@@ -44,6 +53,8 @@ def build(folder: Path, *, leaky: bool, num_readers: int = 240, seed: int = 0) -
         clicks = clicks % 20 + 20 * (np.arange(num_readers) % 2)[:, None]
     _dataset(folder / "data", users, genders, clicks, rng)
     _run(folder / "run", users, genders, clicks, rng)
+    with (folder / "run" / "config.toml").open("a") as config:
+        config.write(f"[split]\n{split}\n")
     return World(folder / "run", folder / "data", genders)
 
 
@@ -57,7 +68,7 @@ def _dataset(folder, users, genders, clicks, rng):
         )
         writer.attributes(pa.table({"user_id": users, "gender": genders}))
         rows = []
-        for slate, (reader, place) in enumerate(np.ndindex(clicks.shape)):
+        for slate, (place, reader) in enumerate(np.ndindex(clicks.T.shape)):
             clicked = clicks[reader, place]
             others = rng.permutation(np.setdiff1d(np.arange(NEWS), clicked))[: SHOWN - 1]
             rows += [
@@ -99,7 +110,7 @@ def _run(folder, users, genders, clicks, rng):
     events = pd.DataFrame(
         {
             "user_id": users,
-            "slate_id": np.arange(len(users)) * CLICKS + CLICKS - 1,
+            "slate_id": len(users) * (CLICKS - 1) + np.arange(len(users)),
             "ndcg@10": rng.uniform(0.4, 0.8, len(users)),
             "popularity_ndcg@10": rng.uniform(0.2, 0.6, len(users)),
         }

@@ -246,3 +246,11 @@ def test_threshold_is_an_option(leaky, capsys):
 def test_missing_run_is_the_users_mistake(fair, capsys):
     assert cli.run(["audit", str(fair.run / "nowhere"), str(fair.dataset)]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_clicks_held_out_of_slates_have_no_click_rate(tmp_path):
+    world = build(tmp_path, leaky=False, split='protocol = "next_click"')
+    result = audit(world.run, world.dataset, config=CONFIG)
+    assert result["groups"]["gender"]["click_rate"] is None
+    assert result["groups"]["gender"]["ndcg@10"]["groups"]
+    assert "No click rates" in (world.run / "audit.html").read_text()
