@@ -58,6 +58,9 @@ def main(
     policy. Every estimator comes with a bootstrap interval, an effective sample size, and the
     report says in words which to trust.
 
+    With run:RUN, LOG is the dataset RUN was trained on, and all slates of its test's time count;
+    readers are encoded from what they had clicked before each slate.
+
     Example: recsys evaluate-policy obd/random/men --policy like:obd/bts/men --report policy.html
 
     Example: recsys evaluate-policy log.csv --policy column --set columns.target=new_probability

@@ -18,7 +18,7 @@ KINDS = (
     "like:LOG (the policy that wrote another log, by its action frequencies)",
     "table:FILE (columns action, probability, and position if the log has it)",
     "column (columns.target of the log)",
-    "run:FOLDER (a run of `recsys train` on a dataset with logged propensities)",
+    "run:FOLDER (a run of `recsys train` on this dataset, if it has logged propensities)",
 )
 
 

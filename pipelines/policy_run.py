@@ -1,33 +1,35 @@
-"""The value of a run of our own on a dataset with logged propensities.
+"""The value of a run of our own on the dataset it was trained on, if that has propensities.
 
 The policy: of the news alive at the time, those the reader has not clicked yet, each place is
 filled by a draw in proportion to ``(1 - explore) * softmax(score / temperature) + explore / n``,
-scores standardised within what is alive. Its propensities given the places above are exact, and
-the logged ones are of the same kind, so that products down the slate are weights of whole slates.
+scores standardised within what is alive. A reader's vector is encoded from what was clicked before
+the slate, as the service does for a request that brings a history; without a click all scores are
+alike. Its propensities given the places above are exact, and the logged ones are of the same kind,
+so that products down the slate are weights of whole slates.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
+from pipelines.auditing.evidence import Run
+from pipelines.auditing.questions import HeldOut, held_out
 from recsys.config import Config
 from recsys.data.dataset import Dataset
-from recsys.errors import CheckpointError, DataError
+from recsys.data.reading_log import Shown, in_order
+from recsys.data.splits import history_ends
+from recsys.errors import DataError
 from recsys.evaluation import battery
 from recsys.evaluation.battery import Estimate
 from recsys.evaluation.bootstrap import mean_interval
 from recsys.evaluation.overlap import MIN_EFFECTIVE, Overlap, overlap
-from recsys.ranker import bundle as bundles
-from recsys.ranker.bundle import Bundle
 
 BLOCK = 2_000
 """Slates scored at a time."""
-EVALUATED = "offline/evaluation.parquet"
 
 
 class RunPolicyConfig(Config):
@@ -39,34 +41,50 @@ class RunPolicyConfig(Config):
     """Share of uniform chance."""
 
 
+@dataclass(frozen=True)
+class Logged:
+    """Slates of one length, their places in order."""
+
+    slates: Int[np.ndarray, " slates"]
+    """Rows of the reading log's slates."""
+    news: Int[np.ndarray, "slates length"]
+    propensities: Float[np.ndarray, "slates length"]
+    clicked: Float[np.ndarray, "slates length"]
+    left_out: int
+    """Slates without a position or a propensity at every place."""
+
+
 def evaluate(
     path: Path, run: Path, settings: RunPolicyConfig, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Estimate what a run would have earned, in clicks a slate.
+    """Estimate what a run would have earned, in clicks a slate of the test's time.
 
-    Only slates that the run held out of training count, where it says which; slates of readers
-    without a vector are left out and counted.
+    Every slate of that time counts, with a click or without. Slates that lack propensities are
+    left out and counted.
 
     Raises:
-        DataError: The dataset has no propensities or positions.
-        CheckpointError: There is no run.
+        DataError: The dataset has no propensities or positions, or is not the run's; or the run
+            held out clicks instead of slates.
+        CheckpointError: There is no run, or it is damaged.
     """
-    log = _slates(Dataset.open(path), run)
-    bundle = bundles.load(run / "bundle")
-    known = log["user_id"].isin(bundle.readers.ids) & log["news_id"].isin(bundle.catalogue.ids)
-    whole = known.groupby(log["slate_id"]).transform("all")
-    kept = log[whole].sort_values(["slate_id", "position"])
-    if kept.empty:
-        raise DataError.at(path, f"no slate has a reader and news that {run} knows")
-    length = int(kept.groupby("slate_id").size().min())
-    shown = kept[kept["position"] <= length]
-    shape = (shown["slate_id"].nunique(), length)
-    weights = _policy(log, shown, bundle, settings, shape) / _column(shown, "propensity", shape)
-    clicks = _column(shown, "clicked", shape)
-    readers = shown["user_id"].to_numpy().reshape(shape)[:, 0]
-    return _result(weights, clicks, readers, rng) | {
-        "slates": shape[0],
-        "slates_left_out": int(log["slate_id"].nunique() - shape[0]),
+    dataset = Dataset.open(path)
+    _check(dataset)
+    trained = Run.load(run, dataset)
+    if trained.split.protocol != "slates":
+        raise DataError.at(
+            run,
+            f"was trained with split.protocol={trained.split.protocol}, so that it learned from "
+            "slates of all times; expected split.protocol=slates",
+        )
+    held = held_out(trained, dataset)
+    logged = _logged(dataset, held.log.shown, held.slates)
+    if not len(logged.slates):
+        raise DataError.at(path, "no slate of the test has propensities at all of its positions")
+    weights = _policy(trained, held, logged, settings) / logged.propensities
+    readers = held.log.shown.reader[logged.slates]
+    return _result(weights, logged.clicked, readers, rng) | {
+        "slates": len(logged.slates),
+        "slates_left_out": logged.left_out,
     }
 
 
@@ -107,58 +125,76 @@ def _advice(found: Overlap, estimates: list[Estimate]) -> list[str]:
     return said
 
 
-def _slates(dataset: Dataset, run: Path) -> pd.DataFrame:
-    """Impressions with position and propensity, of held-out slates where the run says which."""
-    columns = ["slate_id", "user_id", "time", "news_id", "position", "clicked", "propensity"]
-    log = dataset.impressions[columns]
+def _check(dataset: Dataset) -> None:
+    log = dataset.impressions
     if log["propensity"].isna().all() or (log["position"] == 0).all():
         raise DataError.at(dataset.path, "impressions: expected logged positions and propensities")
-    if not run.is_dir():
-        raise CheckpointError(f"{run}: expected a folder written by `recsys train`")
-    if (run / EVALUATED).exists():
-        held_out = pd.read_parquet(run / EVALUATED, columns=["slate_id"])["slate_id"]
-        log = log[log["slate_id"].isin(held_out)]
-    return log
+
+
+def _logged(dataset: Dataset, shown: Shown, slates: Int[np.ndarray, " slates"]) -> Logged:
+    """Cut what slates showed to their common length."""
+    columns = ["position", "clicked", "propensity"]
+    log = in_order(dataset.impressions)[columns].reset_index(drop=True)
+    log["slate"] = np.repeat(np.arange(len(shown.reader)), np.diff(shown.offsets))
+    log["news"] = shown.news
+    log = log[log["slate"].isin(slates)].sort_values(["slate", "position"])
+    place = log.groupby("slate").cumcount() + 1
+    told = (log["position"] == place) & log["propensity"].notna()
+    whole = log[told.groupby(log["slate"]).transform("all")]
+    length = int(whole.groupby("slate").size().min()) if len(whole) else 0
+    kept = whole[whole["position"] <= length]
+    found = kept["slate"].unique()
+
+    def matrix(name: str, dtype: type) -> np.ndarray:
+        return kept[name].to_numpy(dtype).reshape(len(found), length)
+
+    return Logged(
+        found,
+        matrix("news", np.int64),
+        matrix("propensity", np.float64),
+        matrix("clicked", np.float64),
+        left_out=len(slates) - len(found),
+    )
 
 
 def _policy(
-    log: pd.DataFrame,
-    shown: pd.DataFrame,
-    bundle: Bundle,
-    settings: RunPolicyConfig,
-    shape: tuple[int, int],
+    run: Run, held: HeldOut, logged: Logged, settings: RunPolicyConfig
 ) -> Float[np.ndarray, "slates length"]:
     """Probability that the run fills each place as the log did, given the places above."""
-    catalogue = pd.Index(bundle.catalogue.ids)
-    first, last = _alive(log, catalogue)
-    reader = (
-        pd.Index(bundle.readers.ids).get_indexer(pd.Index(shown["user_id"])).reshape(shape)[:, 0]
-    )
-    news = catalogue.get_indexer(pd.Index(shown["news_id"])).reshape(shape)
-    time = _seconds(shown["time"]).reshape(shape)[:, 0]
-    chances = np.empty(shape)
-    for start in range(0, shape[0], BLOCK):
-        block = slice(start, start + BLOCK)
-        alive = (first <= time[block, None]) & (last >= time[block, None])
-        np.put_along_axis(alive, news[block], True, axis=1)
-        vectors = bundle.readers.vectors[reader[block]].astype(np.float32)
-        scores = vectors @ bundle.catalogue.vectors.astype(np.float32).T
-        chances[block] = _chances(scores, alive, news[block], settings)
+    shown, clicks = held.log.shown, held.log.clicks
+    first, last = _alive(shown, len(held.log.news_ids))
+    start, end = clicks.offsets[shown.reader], history_ends(held.log)
+    news = run.bundle.catalogue.vectors.astype(np.float32).T
+    chances = np.empty(logged.news.shape)
+    for at in range(0, len(logged.slates), BLOCK):
+        block = slice(at, at + BLOCK)
+        slates, places = logged.slates[block], logged.news[block]
+        histories = [clicks.news[start[slate] : end[slate]] for slate in slates]
+        time = shown.time[slates, None]
+        alive = (first <= time) & (last >= time)
+        for row, clicked in enumerate(histories):
+            alive[row, clicked] = False
+        np.put_along_axis(alive, places, True, axis=1)
+        scores = run.encode(histories).astype(np.float32) @ news
+        chances[block] = _chances(scores, alive, places, settings)
     return chances
 
 
 def _alive(
-    log: pd.DataFrame, catalogue: pd.Index
+    shown: Shown, num_news: int
 ) -> tuple[Int[np.ndarray, " items"], Int[np.ndarray, " items"]]:
-    """When the log first and last showed each news: it could be shown between."""
-    spans = pd.Series(_seconds(log["time"])).groupby(log["news_id"].to_numpy()).agg(["min", "max"])
-    found = spans.reindex(catalogue)
-    return found["min"].fillna(1).to_numpy(np.int64), found["max"].fillna(0).to_numpy(np.int64)
+    """When each news could be shown: from its first showing until a mean gap after its last.
 
-
-def _seconds(times: "pd.Series[Any]") -> Int[np.ndarray, " rows"]:
-    """Seconds since the epoch of times in UTC."""
-    return times.dt.tz_convert(None).to_numpy("datetime64[s]").astype(np.int64)
+    The gap matters at the log's end, where every news has been shown for the last time: without
+    it, a news would be alive there because it was shown, which no policy can know.
+    """
+    time = np.repeat(shown.time, np.diff(shown.offsets))
+    first = np.full(num_news, np.iinfo(np.int64).max)
+    last = np.full(num_news, np.iinfo(np.int64).min)
+    np.minimum.at(first, shown.news, time)
+    np.maximum.at(last, shown.news, time)
+    gaps = np.maximum(np.bincount(shown.news, minlength=num_news) - 1, 1)
+    return first, np.where(last > first, last + (last - first) // gaps, last)
 
 
 def _chances(
@@ -177,9 +213,3 @@ def _chances(
     chosen = np.take_along_axis(share, news, axis=1)
     above = np.cumsum(chosen, axis=1) - chosen
     return chosen / (1 - above)
-
-
-def _column(
-    shown: pd.DataFrame, name: str, shape: tuple[int, int]
-) -> Float[np.ndarray, "slates length"]:
-    return shown[name].to_numpy(float).reshape(shape)

@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipelines import policy_run
+from pipelines import cli, policy_run
 from pipelines.policy_run import RunPolicyConfig
+from recsys.data.dataset import Dataset
+from recsys.data.reading_log import Shown
+from tests.pipelines import audit_world, policy_world
 
 
 def chances(scores, alive, news, **settings):
@@ -30,9 +34,76 @@ def test_what_is_not_alive_takes_no_chance_away():
     assert beside == pytest.approx(alone)
 
 
-def test_news_are_alive_from_their_first_to_their_last_showing():
-    times = pd.to_datetime([0, 60, 120], unit="s", utc=True)
-    log = pd.DataFrame({"news_id": ["a", "b", "a"], "time": times})
-    first, last = policy_run._alive(log, pd.Index(["a", "b", "never"]))
-    assert first.tolist()[:2] == [0, 60] and last.tolist()[:2] == [120, 60]
+def shown(slates):
+    """Slates of (second, news)."""
+    sizes = [len(news) for _, news in slates]
+    every = np.concatenate([news for _, news in slates])
+    nobody = np.zeros(len(slates), int)
+    return Shown(
+        offsets=np.concatenate([[0], np.cumsum(sizes)]),
+        news=every,
+        clicked=np.zeros(len(every), bool),
+        weights=np.ones(len(every), np.float32),
+        reader=nobody,
+        time=np.array([second for second, _ in slates]),
+        ids=np.arange(len(slates)),
+    )
+
+
+def test_news_are_alive_from_their_first_showing_to_a_mean_gap_after_the_last():
+    first, last = policy_run._alive(shown([(0, [0]), (60, [1]), (90, [0]), (120, [0])]), 3)
+    assert first.tolist()[:2] == [0, 60] and last.tolist()[:2] == [120 + (120 - 0) // 2, 60]
     assert first[2] > last[2]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return policy_world.build(tmp_path_factory.mktemp("policy"))
+
+
+@pytest.fixture(scope="module")
+def found(world):
+    settings, rng = RunPolicyConfig(), np.random.default_rng(0)
+    return policy_run.evaluate(world.dataset, world.run, settings, rng)
+
+
+def test_intervals_hold_the_true_value_of_both_policies(world, found):
+    logged, ours = policy_world.true_values(world, explore=RunPolicyConfig().explore, draws=30)
+    assert ours > 1.1 * logged  # or the log's own clicks would be answer enough
+    assert found["logging_policy"]["low"] < logged < found["logging_policy"]["high"]
+    estimates = {row["estimator"]: row for row in found["estimates"]}
+    for name in ("item-position-ips", "item-position-snips"):
+        assert estimates[name]["low"] < ours < estimates[name]["high"], name
+        assert estimates[name]["high"] - estimates[name]["low"] < 0.3 * ours, name
+
+
+def test_every_slate_of_the_tests_time_counts(world, found):
+    log = policy_world.slates_of_test(Dataset.open(world.dataset))
+    assert found["slates"] == log["slate_id"].nunique()
+    assert found["slates_left_out"] == 0
+    clicks = log["clicked"].sum() / log["slate_id"].nunique()
+    assert found["logging_policy"]["mean"] == pytest.approx(clicks)
+
+
+def test_a_run_that_held_out_clicks_is_refused(world, capsys):
+    config = world.run / "config.toml"
+    before = config.read_text()
+    config.write_text(before + '[split]\nprotocol = "next_click"\n')
+    code = cli.run(["evaluate-policy", str(world.dataset), "--policy", f"run:{world.run}"])
+    config.write_text(before)
+    assert code == 2
+    assert "expected split.protocol=slates" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_log_without_propensities_is_refused(tmp_path, capsys):
+    plain = audit_world.build(tmp_path, leaky=False, num_readers=20)
+    code = cli.run(["evaluate-policy", str(plain.dataset), "--policy", f"run:{plain.run}"])
+    assert code == 2
+    assert "expected logged positions and propensities" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_command_says_how_many_slates_it_used(world, capsys):
+    code = cli.run(
+        ["evaluate-policy", str(world.dataset), "--policy", f"run:{world.run}", "--json"]
+    )
+    assert code == 0 and json.loads(capsys.readouterr().out)["slates"] > 1000
