@@ -25,7 +25,9 @@ def main(
     dataset: Annotated[Path, typer.Argument(help="The dataset it was trained on.")],
     baseline: Annotated[
         Path | None,
-        typer.Option(help="A run to compare with, such as one trained with fairness=off."),
+        typer.Option(
+            help="A run to compare with, such as one of fairness=off; same split settings."
+        ),
     ] = None,
     attribute: Annotated[
         list[str] | None, typer.Option(help="Attribute to audit; repeat. By default all.")
@@ -81,6 +83,7 @@ def audit(
     Raises:
         CheckpointError: A run is damaged.
         DataError: The dataset is damaged, or not what the runs were trained on.
+        InputError: Run and baseline do not hold the same out.
     """
     config = config or AuditConfig()
     source = Dataset.open(dataset)

@@ -8,7 +8,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from pipelines.auditing.evidence import Run, attribute_values
+from pipelines.auditing.evidence import Run, attribute_values, same_questions
 from pipelines.auditing.measures import (
     leakage_tree,
     paired_gain,
@@ -47,7 +47,8 @@ def main(
     """Set runs side by side: ranking quality and leakage, with the difference to the first.
 
     Runs are compared on the held-out events they share, and attacked on readers whose attributes
-    none of them used; intervals of differences are paired.
+    none of them used; intervals of differences are paired. Runs of different split settings, or
+    (split.protocol=random) of different seeds, hold different things out and are refused.
 
     Example: recsys compare runs/off runs/paper runs/default data/ml
     """
@@ -77,10 +78,12 @@ def compare(runs: list[Path], dataset: Path, *, config: AuditConfig | None = Non
     Raises:
         DataError: The runs share no reader to attack, or no held-out event, or were not trained on
             the dataset.
+        InputError: The runs were not asked the same: their split settings differ.
     """
     config = config or AuditConfig()
     source = Dataset.open(dataset)
     loaded = [Run.load(path, source) for path in runs]
+    same_questions(loaded)
     users = _shared_readers(loaded)
     values = attribute_values(source, users, config.attributes)
     first = loaded[0]

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from recsys.data.dataset import Dataset
 from recsys.data.splits import SplitConfig
-from recsys.errors import CheckpointError, DataError
+from recsys.errors import CheckpointError, DataError, InputError
 from recsys.ranker import bundle as bundles
 from recsys.ranker.bundle import Bundle
 from recsys.ranker.query import Query
@@ -152,6 +152,27 @@ def attribute_values(
         name: [None if pd.isna(value) else str(value) for value in table[name]]
         for name in names or known
     }
+
+
+def same_questions(runs: Sequence[Run]) -> None:
+    """Refuse to set runs side by side that were not asked the same.
+
+    Raises:
+        InputError: Their split settings differ, or the seeds that drew what is held out.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        ours, theirs = first.split.model_dump(), other.split.model_dump()
+        if first.split.protocol == "random":
+            ours, theirs = ours | {"seed": first.seed}, theirs | {"seed": other.seed}
+        differ = [
+            f"{key} {ours[key]} and {theirs[key]}" for key in ours if ours[key] != theirs[key]
+        ]
+        if differ:
+            raise InputError(
+                f"{first.path} and {other.path} were asked different questions "
+                f"(split: {'; '.join(differ)}); expected runs that hold the same out"
+            )
 
 
 def largest_difference(

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from pipelines.auditing import measures, shown
-from pipelines.auditing.evidence import Run, attribute_values, largest_difference
+from pipelines.auditing.evidence import (
+    Run,
+    attribute_values,
+    largest_difference,
+    same_questions,
+)
 from pipelines.auditing.maps import Map, reader_map
 from pipelines.auditing.questions import held_out
 from pipelines.auditing.settings import AuditConfig
@@ -41,7 +46,10 @@ def inspect(
 
     Raises:
         DataError: The dataset does not know an attribute, or the runs share no reader to attack.
+        InputError: The runs were not asked the same.
     """
+    if baseline is not None:
+        same_questions([run, baseline])
     users = run.bundle.readers.ids
     everyone = attribute_values(dataset, users, config.attributes)
     rows = _attacked(run, baseline)

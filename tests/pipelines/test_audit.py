@@ -254,3 +254,12 @@ def test_clicks_held_out_of_slates_have_no_click_rate(tmp_path):
     assert result["groups"]["gender"]["click_rate"] is None
     assert result["groups"]["gender"]["ndcg@10"]["groups"]
     assert "No click rates" in (world.run / "audit.html").read_text()
+
+
+def test_a_baseline_that_was_asked_something_else_is_refused(tmp_path, fair, capsys):
+    other = build(tmp_path, leaky=False, split='protocol = "next_click"')
+    paths = [str(fair.run), str(fair.dataset), "--baseline", str(other.run)]
+    assert cli.run(["audit", *paths, *FAST]) == 2
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    assert str(fair.run) in said and str(other.run) in said
+    assert "protocol slates and next_click" in said

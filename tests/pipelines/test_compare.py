@@ -7,6 +7,7 @@ import pytest
 from pipelines import cli
 from pipelines.auditing.settings import AuditConfig
 from pipelines.compare import compare
+from recsys.errors import InputError
 from recsys.fairness.leakage import LeakageConfig
 from tests.pipelines.audit_world import build
 
@@ -96,3 +97,30 @@ def test_command_prints_a_table_and_json(worlds, capsys):
 def test_one_run_is_not_enough(worlds, capsys):
     assert cli.run(["compare", str(worlds[0].run), str(worlds[0].dataset)]) == 2
     assert "two runs or more" in capsys.readouterr().err
+
+
+def asked(folder, seed, split):
+    world = build(folder, leaky=False, num_readers=30, split=split)
+    config = world.run / "config.toml"
+    config.write_text(config.read_text().replace("seed = 3", f"seed = {seed}"))
+    return world
+
+
+@pytest.mark.parametrize("split", ['protocol = "slates"\ntest = 0.125', 'protocol = "next_click"'])
+def test_seeds_that_draw_nothing_that_is_held_out_may_differ(tmp_path, split):
+    runs = [asked(tmp_path / str(seed), seed, split) for seed in (0, 1)]
+    found = compare([world.run for world in runs], runs[0].dataset, config=CONFIG)
+    assert found["runs"][1]["gain_over_first"]["events"] == 30
+
+
+def test_runs_that_drew_what_they_hold_out_by_other_seeds_are_refused(tmp_path):
+    runs = [asked(tmp_path / str(seed), seed, 'protocol = "random"') for seed in (0, 1)]
+    with pytest.raises(InputError, match=r"0/run and .*1/run were asked .*\(split: seed 0 and 1\)"):
+        compare([world.run for world in runs], runs[0].dataset, config=CONFIG)
+
+
+def test_each_run_is_held_against_the_first(tmp_path):
+    splits = ['protocol = "slates"\ntest = 0.125'] * 2 + ['protocol = "slates"\ntest = 0.2']
+    runs = [asked(tmp_path / str(i), 0, split) for i, split in enumerate(splits)]
+    with pytest.raises(InputError, match=r"0/run and .*2/run .*test 0\.125 and 0\.2"):
+        compare([world.run for world in runs], runs[0].dataset, config=CONFIG)
