@@ -145,11 +145,10 @@ def _logged(
     if given.test is not None and given.test.buckets is not None:
         findings.buckets[part] = given.test.buckets.tolist()
     for outcome in _outcomes(given.contest, part, methods, settings.training, seed, bar):
-        if given.test is not None:
-            findings.add(outcome, part, experiment.judge(outcome.score, given.test))
-        else:
-            limit = settings.training.max_weight
-            findings.add(outcome, part, logged.held_out_gain(outcome.score, given, limit))
+        labelled = {} if given.test is None else experiment.judge(outcome.score, given.test)
+        limit = settings.training.max_weight
+        clicked = logged.held_out_gain(outcome.score, given, limit)
+        findings.add(outcome, part, labelled | clicked)
 
 
 def _outcomes(

@@ -113,9 +113,10 @@ def run(
 
 
 def ndcg(ranker: torch.nn.Module, queries: Queries) -> float:
-    """Mean nDCG@10 over queries that have something relevant."""
+    """Mean nDCG@10 over queries that have something relevant; NaN if none has."""
     ranked = ir.rank(score(ranker, queries.features), queries.grades, queries.offsets)
-    return float(ir.ndcg(ranked, 10)[ranked.has_relevant].mean())
+    values = ir.ndcg(ranked, 10)[ranked.has_relevant]
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def judge(scorer: Scorer, queries: Queries) -> dict[str, Float[np.ndarray, " queries"]]:

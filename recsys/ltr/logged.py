@@ -2,12 +2,14 @@
 
 Nothing is simulated and, unless labels came with the data, no truth is known: rankings are judged
 by held-out clicks weighted by inverse examination, which is right as far as the examination
-estimate is.
+estimate is. Where the documents of the log have labels, some queries are kept out of it altogether,
+so that no method has seen anything of what labels judge it by.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
 from recsys.data.queries import ClickLog, Collection, Queries
@@ -22,6 +24,8 @@ from recsys.ltr.protocol import standardised
 
 HELD_OUT = 0.2
 """Share of the sessions, the last ones, that rankings are judged on."""
+TEST_SHARE = 0.2
+"""Share of the queries kept out of the log where it has labels and no test queries come with it."""
 MAX_FITTED = 200_000
 """Sessions that click models are fitted to."""
 DEPTH = 10
@@ -36,7 +40,7 @@ class LoggedContest:
     held_out: Sessions
     features: Float[np.ndarray, "documents dim"]
     test: Queries | None
-    """Labelled queries, where the data have them."""
+    """Labelled queries, where the data have them; none has a session in the log."""
     examination: Float[np.ndarray, " length"]
     """What held-out clicks are weighted by: as logged, or else as estimated."""
 
@@ -44,24 +48,29 @@ class LoggedContest:
 def prepare(collection: Collection, length: int) -> LoggedContest:
     """Cut the log, estimate examination by EM, and take labels where there are any.
 
+    Without test queries a share of the labelled ones becomes them, the same every time, and their
+    sessions leave the log: neither their labels nor their clicks are learned from.
+
     Args:
         collection: Training documents with a log; perhaps labelled test queries.
         length: Positions used, at most; no more than the log has.
 
     Raises:
-        DataError: There is no log, or no session in it.
+        DataError: There is no log, no session in it, or none but of test queries.
     """
     if collection.log is None or not len(collection.log):
         raise DataError("expected logged sessions, found none")
     log, collection = collection.log, standardised(collection)
-    queries = collection.splits["train"]
+    queries, test = collection.splits["train"], collection.splits.get("test")
+    if test is None and queries.labels is not None:
+        kept_out = _kept_out(queries)
+        test, log = queries.select(kept_out), _without(log, queries, kept_out)
     length = min(length, int(log.positions.max()))
     sessions = rectangle(log, length)
     cut = max(1, round(len(log) * (1 - HELD_OUT)))
     train, held_out = _part(sessions, slice(cut)), _part(sessions, slice(cut, None))
     estimated, _ = position.estimate(_part(train, slice(MAX_FITTED)), len(queries.features))
     known = _known(log, length)
-    test = collection.splits.get("test") or (queries if queries.labels is not None else None)
     appeal = None if queries.labels is None else queries.labels / max(queries.labels.max(), 1.0)
     contest = Contest(
         LoggedSource(queries.features, train, appeal),
@@ -104,6 +113,35 @@ def click_models(contest: LoggedContest) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def _kept_out(queries: Queries) -> Int[np.ndarray, " chosen"]:
+    """The queries whose hashed ids come first: the same ones whatever their order."""
+    order = np.argsort(pd.util.hash_array(np.array(queries.ids, dtype=object)), kind="stable")
+    return np.sort(order[: max(1, round(TEST_SHARE * len(queries)))])
+
+
+def _without(log: ClickLog, queries: Queries, chosen: Int[np.ndarray, " chosen"]) -> ClickLog:
+    """Leave out every session that shows a document of the chosen queries."""
+    owner = np.repeat(np.arange(len(queries)), np.diff(queries.offsets))
+    sizes = np.diff(log.offsets)
+    session = np.repeat(np.arange(len(log)), sizes)
+    shows = np.isin(owner, chosen)[log.documents]
+    kept = np.bincount(session[shows], minlength=len(log)) == 0
+    if not kept.any():
+        raise DataError(
+            "expected sessions of more queries: those with labels are split by query, and none is "
+            "left to learn from"
+        )
+    rows = kept[session]
+    return replace(
+        log,
+        offsets=np.concatenate([[0], np.cumsum(sizes[kept])]),
+        documents=log.documents[rows],
+        positions=log.positions[rows],
+        clicks=log.clicks[rows],
+        propensities=None if log.propensities is None else log.propensities[rows],
+    )
 
 
 def _part(sessions: Sessions, chosen: slice) -> Sessions:

@@ -75,3 +75,10 @@ def test_every_step_is_reported(contest):
 def test_queries_without_relevance_are_not_judged():
     part = Queries(["a"], np.array([0, 2]), np.ones((2, 3), np.float32), np.zeros(2, np.float32))
     assert np.isnan(judge(lambda x: x[:, 0], part)["map"]).all()
+
+
+def test_a_learning_curve_without_anything_relevant_is_unknown():
+    watched = queries()
+    watched.labels[:] = 0.0
+    found = run(Contest(source(), 3, LENGTH, watched, CURVE, CURVE), "naive", SETTINGS, 0)
+    assert all(np.isnan(reached) for _, reached in found.curve)

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys.data.queries import ClickLog, Collection, Queries
 from recsys.errors import DataError
-from recsys.ltr import logged
+from recsys.ltr import experiment, logged
+from recsys.ltr.experiment import TrainingConfig
+from recsys.ltr.loop import LoopConfig
 from tests.ltr.methods.world import CURVE, LENGTH, source
 
 
@@ -40,9 +44,51 @@ def test_logged_propensities_are_used_where_there_are_any():
     assert found.contest.known_examination == pytest.approx(CURVE)
 
 
-def test_labels_of_the_documents_make_a_test():
-    found = logged.prepare(collection(1000, labels=True), LENGTH)
-    assert found.test is not None and found.contest.source.appeal.max() == 1.0
+def test_a_fifth_of_the_labelled_queries_is_the_test_and_leaves_the_log():
+    given = collection(1000, propensities=True, labels=True)
+    found = logged.prepare(given, LENGTH)
+    assert found.test is not None and len(found.test) == 20
+    assert found.contest.source.appeal.max() == 1.0
+    rows = [int(query) * LENGTH + place for query in found.test.ids for place in range(LENGTH)]
+    for sessions in (found.train, found.held_out):
+        assert not np.isin(sessions.documents, rows).any()
+    left = ~np.isin(given.log.documents[:: given.log.offsets[1]], rows)
+    assert len(found.train.clicks) + len(found.held_out.clicks) == left.sum() < 1000
+
+
+def test_the_same_queries_are_the_test_in_any_order():
+    given = collection(1000, labels=True)
+    train = given.splits["train"]
+    reversed_ = Collection({"train": replace(train, ids=train.ids[::-1])}, given.log)
+    first, second = (logged.prepare(part, LENGTH).test.ids for part in (given, reversed_))
+    assert set(first) == set(second)
+
+
+def test_labels_of_noise_rank_no_better_than_chance():
+    """Who memorises the labels gains nothing on the queries that labels judge."""
+    given = collection(1000, labels=True)
+    rng = np.random.default_rng(1)
+    train = given.splits["train"]
+    noise = rng.integers(3, size=len(train.labels)).astype(np.float32)
+    dims = rng.normal(size=(len(noise), 20)).astype(np.float32)
+    queries = replace(train, features=dims, labels=noise)
+    found = logged.prepare(Collection({"train": queries}, given.log), LENGTH)
+    settings = TrainingConfig(loop=LoopConfig(steps=200))
+    learned = experiment.run(found.contest, "true-labels", settings, 0).score
+    reached = np.nanmean(experiment.judge(learned, found.test)["ndcg@10"])
+    chance = [
+        np.nanmean(experiment.judge(lambda x: rng.random(len(x)), found.test)["ndcg@10"])
+        for _ in range(200)
+    ]
+    assert reached < np.quantile(chance, 0.999)
+
+
+def test_labels_of_one_query_alone_leave_nothing_to_learn_from():
+    given = collection(10, labels=True)
+    one = given.splits["train"].select(np.array([0]))
+    log = ClickLog(np.array([0, 1]), np.array([0]), np.array([1]), np.array([True]))
+    with pytest.raises(DataError, match="sessions of more queries"):
+        logged.prepare(Collection({"train": one}, log), LENGTH)
 
 
 def test_weighted_clicks_prefer_the_true_order(contest):
