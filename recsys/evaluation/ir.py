@@ -4,7 +4,9 @@ Documents of query ``i`` are rows ``offsets[i]:offsets[i + 1]`` of ``scores`` an
 the documents once with :func:`rank`, then take as many measures as wanted of the result; each is
 one number a query. Conventions are those of ``trec_eval``: a query without a relevant document (or
 without any document) scores 0, so leave such queries out with :attr:`Ranked.has_relevant` where
-that is wanted; ties are decided by ``tie_break``, larger first.
+that is wanted. Documents of one score stand in random order, drawn once for the whole collection
+and the same for every ranker: no measure depends on the order of the file, which may be that of an
+earlier ranker, and a constant is worth what chance is.
 
 Gains: ``exponential`` is :math:`2^y - 1` (LETOR, Burges et al., 2005), ``linear`` is :math:`y`
 (Järvelin and Kekäläinen, 2002, doi:10.1145/582415.582418; ``trec_eval``).
@@ -98,11 +100,16 @@ def rank(
         labels: Relevance grades, at least 0.
         offsets: Where each query starts; the last entry is the number of documents.
         tie_break: Of documents with one score the larger comes first (``trec_eval`` compares
-            document names); None keeps the order given.
+            document names); None: chance decides, always in the same way.
     """
     query = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    keys = (-scores, query) if tie_break is None else (-tie_break, -scores, query)
-    return Ranked(labels[np.lexsort(keys)], offsets)
+    order = np.lexsort((-scores, query))
+    above, below = scores[order[:-1]], scores[order[1:]]
+    if ((np.diff(query) == 0) & ((above == below) | np.isnan(above))).any():  # else two keys do
+        if tie_break is None:
+            tie_break = np.random.default_rng(0).permutation(len(scores))
+        order = np.lexsort((-tie_break, -scores, query))
+    return Ranked(labels[order], offsets)
 
 
 def dcg(ranked: Ranked, k: int, gain: Gain = exponential) -> PerQuery:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from recsys.data.queries import ClickLog, Collection, Queries
 from recsys.errors import DataError
-from recsys.evaluation import click
+from recsys.evaluation import click, ir
 from recsys.evaluation.ir import PerQuery
 from recsys.ltr.batches import LoggedSource
 from recsys.ltr.clicks import FITS, Fitted, position
@@ -91,11 +91,15 @@ def held_out_gain(scorer: Scorer, contest: LoggedContest, max_weight: float) -> 
     ``click-dcg@10`` has no weights and rewards a ranker for repeating the old order.
     """
     sessions = contest.held_out
-    scores = scorer(contest.features)[sessions.documents]
-    ranks = _ranks(np.where(sessions.mask, scores, -np.inf))
-    gain = sessions.clicks * (ranks <= DEPTH) / np.log2(1 + ranks)
-    weights = np.minimum(1 / contest.examination, max_weight)
-    return {"ips-dcg@10": (gain * weights).sum(axis=1), "click-dcg@10": gain.sum(axis=1)}
+    scores = scorer(contest.features)[sessions.documents[sessions.mask]]
+    offsets = np.concatenate([[0], np.cumsum(sessions.mask.sum(axis=1))])
+    clicks = sessions.clicks.astype(float)
+
+    def gain(values: Float[np.ndarray, "sessions length"]) -> PerQuery:
+        return ir.dcg(ir.rank(scores, values[sessions.mask], offsets), DEPTH, ir.linear)
+
+    weighted = clicks * np.minimum(1 / contest.examination, max_weight)
+    return {"ips-dcg@10": gain(weighted), "click-dcg@10": gain(clicks)}
 
 
 def click_models(contest: LoggedContest) -> list[dict[str, object]]:
@@ -163,11 +167,3 @@ def _known_documents(found: Fitted, train: Sessions) -> Fitted:
     """Documents that were never shown get the mean appeal of those that were."""
     shown = train.by_document(np.ones(train.clicks.shape), len(found.appeal)) > 0
     return Fitted(found.model, np.where(shown, found.appeal, found.appeal[shown].mean()))
-
-
-def _ranks(scores: Float[np.ndarray, "sessions length"]) -> Int[np.ndarray, "sessions length"]:
-    """1-based ranks within each session."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1)[None], axis=1)
-    return ranks

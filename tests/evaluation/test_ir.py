@@ -108,12 +108,30 @@ def test_exponential_gain_matches_a_hand_computed_query():
 @given(collections())
 def test_flat_queries_score_as_each_query_alone(collection):
     scores, labels, offsets = collection
-    together = ir.rank(scores, labels, offsets)
+    names = np.arange(len(scores))
+    together = ir.rank(scores, labels, offsets, names)
     for name, metric in ir.METRICS.items():
         values = metric(together)
         for query, (low, high) in enumerate(pairwise(offsets)):
-            alone = ir.rank(scores[low:high], labels[low:high], np.array([0, high - low]))
+            own = slice(low, high)
+            alone = ir.rank(scores[own], labels[own], np.array([0, high - low]), names[own])
             assert values[query] == pytest.approx(metric(alone)[0], abs=1e-9), name
+
+
+@pytest.mark.parametrize("score", [0.0, np.nan, -np.inf])
+@pytest.mark.parametrize("place", [0, 4])
+def test_a_constant_gains_nothing_from_the_order_of_the_file(place, score):
+    labels = np.tile(np.eye(5)[place], 4_000)
+    ranked = ir.rank(np.full(20_000, score), labels, np.arange(0, 20_001, 5))
+    ranks = np.arange(1, 6)
+    assert ir.ndcg(ranked, 5).mean() == pytest.approx((1 / np.log2(1 + ranks)).mean(), rel=0.02)
+    assert ir.reciprocal_rank(ranked).mean() == pytest.approx((1 / ranks).mean(), rel=0.03)
+
+
+def test_ties_stand_alike_for_every_ranker():
+    labels, offsets = np.arange(8.0), np.array([0, 8])
+    first, second = (ir.rank(np.full(8, score), labels, offsets) for score in (0.0, 3.0))
+    assert first.labels.tolist() == second.labels.tolist()
 
 
 def test_nan_ranks_last():

@@ -112,9 +112,19 @@ def test_gain_of_one_session_by_hand(contest):
     shown = np.arange(LENGTH)[None]
     held = logged.Sessions(shown, clicks, np.ones((1, LENGTH), bool))
     one = logged.LoggedContest(contest.contest, contest.train, held, contest.features, None, CURVE)
-    gain = logged.held_out_gain(lambda features: -np.arange(len(features)), one, 20.0)
+    gain = logged.held_out_gain(lambda features: -np.arange(len(features), dtype=float), one, 20.0)
     assert gain["click-dcg@10"][0] == pytest.approx(1 / np.log2(3))
     assert gain["ips-dcg@10"][0] == pytest.approx(1 / CURVE[1] / np.log2(3))
+
+
+def test_a_constant_does_not_repeat_the_logged_order(contest):
+    sessions = contest.held_out
+    first = np.zeros_like(sessions.clicks)
+    first[:, 0] = True  # as if what stood on top were always clicked
+    one = replace(contest, held_out=replace(sessions, clicks=first))
+    gain = logged.held_out_gain(lambda features: np.zeros(len(features)), one, 20.0)
+    by_chance = (1 / np.log2(1 + np.arange(1, LENGTH + 1))).mean()
+    assert gain["click-dcg@10"].mean() == pytest.approx(by_chance, rel=0.03)
 
 
 def test_the_click_model_that_made_the_log_predicts_it_best(contest):
