@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from pipelines.auditing.evidence import Run
 from pipelines.auditing.questions import HeldOut, held_out
@@ -39,6 +39,9 @@ class RunPolicyConfig(Config):
     """Of the softmax over standardised scores; towards 0 the best alone is shown."""
     explore: float = Field(0.1, ge=0, le=1)
     """Share of uniform chance."""
+    places: PositiveInt = 3
+    """How many places of a slate, from the first, are asked about: weights are products down the
+    slate, so that each place more leaves less of the log to go by."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Logged:
 def evaluate(
     path: Path, run: Path, settings: RunPolicyConfig, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Estimate what a run would have earned, in clicks a slate of the test's time.
+    """Estimate what a run would have earned, in clicks at the first places of a slate.
 
     Every slate of that time counts, with a click or without. Slates that lack propensities are
     left out and counted.
@@ -77,7 +80,7 @@ def evaluate(
             "slates of all times; expected split.protocol=slates",
         )
     held = held_out(trained, dataset)
-    logged = _logged(dataset, held.log.shown, held.slates)
+    logged = _logged(dataset, held.log.shown, held.slates, settings.places)
     if not len(logged.slates):
         raise DataError.at(path, "no slate of the test has propensities at all of its positions")
     weights = _policy(trained, held, logged, settings) / logged.propensities
@@ -94,35 +97,36 @@ def _result(
     readers: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Overlap of the worst position, estimates and what to believe."""
-    places = [overlap(column, limit=float(np.quantile(column, 0.99))) for column in weights.T]
+    """Overlap of the products of weights at their worst place, estimates and what to believe."""
+    through = weights.cumprod(axis=1)
+    places = [overlap(column, limit=float(np.quantile(column, 0.99))) for column in through.T]
     found: Overlap = min(places, key=lambda place: place.effective_sample_size)
     estimates = battery.slate(clicks, weights, readers, rng=rng)
     logged = mean_interval(clicks.sum(axis=1), readers, rng=rng)
     return {
         "overlap": asdict(found) | {"is_sufficient": found.is_sufficient},
         "estimates": [asdict(estimate) for estimate in estimates],
-        "advice": _advice(found, estimates),
-        "unit": "clicks a slate",
+        "advice": _advice(estimates, float(np.ptp(clicks)) * clicks.shape[1]),
+        "unit": f"clicks in the first {clicks.shape[1]} places of a slate",
         "logging_policy": asdict(logged),
         "on_policy": None,
     }
 
 
-def _advice(found: Overlap, estimates: list[Estimate]) -> list[str]:
+def _advice(estimates: list[Estimate], extent: float) -> list[str]:
     said = [
-        "Item-position estimates take what stands above as given and fit readers who examine "
-        "places by themselves; rips fits readers who go from top to bottom; slate-ips assumes "
-        "nothing and needs most data."
+        "rips and self-normalised-rips are the value if no click depends on the places below it, "
+        "as where readers go from top to bottom; slate-ips assumes nothing and needs most data."
     ]
-    if not found.is_sufficient:
-        said.append("Overlap is short at some place: prefer item-position-snips, and its interval.")
     weak = [row.estimator for row in estimates if row.effective_sample_size < MIN_EFFECTIVE]
     if weak:
         said.append(
-            f"Fewer than {MIN_EFFECTIVE} effective slates, not to be used: {', '.join(weak)}."
+            f"Fewer than {MIN_EFFECTIVE} effective slates, not to be used: {', '.join(weak)}. The "
+            "log hardly shows the slates of this run."
         )
-    return said
+    else:
+        said.append("Prefer self-normalised-rips, and read its interval.")
+    return said + battery.unidentified(estimates, extent)
 
 
 def _check(dataset: Dataset) -> None:
@@ -131,8 +135,10 @@ def _check(dataset: Dataset) -> None:
         raise DataError.at(dataset.path, "impressions: expected logged positions and propensities")
 
 
-def _logged(dataset: Dataset, shown: Shown, slates: Int[np.ndarray, " slates"]) -> Logged:
-    """Cut what slates showed to their common length."""
+def _logged(
+    dataset: Dataset, shown: Shown, slates: Int[np.ndarray, " slates"], places: int
+) -> Logged:
+    """Cut what slates showed to their common length, ``places`` at most."""
     columns = ["position", "clicked", "propensity"]
     log = in_order(dataset.impressions)[columns].reset_index(drop=True)
     log["slate"] = np.repeat(np.arange(len(shown.reader)), np.diff(shown.offsets))
@@ -141,7 +147,7 @@ def _logged(dataset: Dataset, shown: Shown, slates: Int[np.ndarray, " slates"]) 
     place = log.groupby("slate").cumcount() + 1
     told = (log["position"] == place) & log["propensity"].notna()
     whole = log[told.groupby(log["slate"]).transform("all")]
-    length = int(whole.groupby("slate").size().min()) if len(whole) else 0
+    length = min(places, int(whole.groupby("slate").size().min())) if len(whole) else 0
     kept = whole[whole["position"] <= length]
     found = kept["slate"].unique()
 

@@ -107,6 +107,9 @@ def slate(
 ) -> list[Estimate]:
     """Estimate with every estimator for slates.
 
+    A position's weight alone would be that of a policy that finds the log's news above it, which
+    is not the new policy: all weights here are products down the slate.
+
     Args:
         rewards: Reward of each position.
         weights: New over logging probability of each position's news, given those above it.
@@ -115,10 +118,12 @@ def slate(
     """
     through = weights.cumprod(axis=1)
     found = [
-        _Entry("item-position-ips", lambda r: slates.item_position_ips(r, weights), weights),
-        _Entry("item-position-snips", lambda r: slates.item_position_snips(r, weights), weights),
         _Entry("rips", lambda r: slates.reward_interaction_ips(r, weights), through),
-        _Entry("self-normalised-rips", lambda r: slates.item_position_snips(r, through), through),
+        _Entry(
+            "self-normalised-rips",
+            lambda r: slates.reward_interaction_snips(r, weights),
+            through,
+        ),
         _Entry("slate-ips", lambda r: slates.slate_ips(r, weights), through[:, -1:]),
     ]
     log = _Log(rewards, Resamples.draw(len(rewards), clusters, rng=rng))

@@ -24,33 +24,23 @@ def slate_ips(rewards: Slates, weights: Slates) -> Terms:
     return Terms(np.zeros(len(rewards)), whole[:, None], np.ones((len(rewards), 1)))
 
 
-def item_position_ips(rewards: Slates, weights: Slates) -> Terms:
-    """Each position by itself: right where clicks follow a position-based model.
-
-    Li et al., 2018, arXiv:1804.10488, section 4.3 ("item-position model").
-
-    Args:
-        rewards: Reward of each position.
-        weights: New over logging probability that *this news stands at this position*.
-    """
-    return Terms(np.zeros(len(rewards)), weights * rewards, np.ones_like(weights))
-
-
-def item_position_snips(rewards: Slates, weights: Slates) -> Terms:
-    """:func:`item_position_ips`, each position divided by its own mean weight."""
-    return Terms(np.zeros(len(rewards)), weights * rewards, weights)
-
-
 def reward_interaction_ips(rewards: Slates, weights: Slates) -> Terms:
-    """A position depends on those above it (RIPS): right where readers go from top to bottom.
+    """Right where no click depends on what stands below it (RIPS).
 
-    McInerney et al., 2020, arXiv:2007.12986.
+    So for readers who go from top to bottom, and for those who look at places by themselves
+    (McInerney et al., 2020, arXiv:2007.12986).
 
     Args:
         rewards: Reward of each position.
         weights: As for :func:`slate_ips`.
     """
     return Terms(np.zeros(len(rewards)), weights.cumprod(axis=1) * rewards, np.ones_like(weights))
+
+
+def reward_interaction_snips(rewards: Slates, weights: Slates) -> Terms:
+    """:func:`reward_interaction_ips`, each position divided by its own mean weight."""
+    through = weights.cumprod(axis=1)
+    return Terms(np.zeros(len(rewards)), through * rewards, through)
 
 
 def cascade_dr(

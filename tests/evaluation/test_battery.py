@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -129,3 +131,23 @@ def test_slate_estimators_agree_where_both_policies_are_one():
     for row in rows:
         assert row.value == pytest.approx(clicks.sum(axis=1).mean())
         assert row.effective_sample_size == pytest.approx(500)
+
+
+def test_every_slate_estimator_finds_the_value_where_no_news_is_shown_twice():
+    """Slates drawn without replacement, readers who look at places by themselves."""
+    old, new = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.15, 0.2, 0.25, 0.4])
+    examined, liked = np.array([1.0, 0.7, 0.5]), np.array([0.9, 0.5, 0.2, 0.05])
+    orders = np.array(list(permutations(range(4), 3)))
+
+    def given_above(shares):
+        taken = shares[orders]
+        return taken / (1 - np.cumsum(taken, axis=1) + taken)
+
+    truth = given_above(new).prod(axis=1) @ (examined * liked[orders]).sum(axis=1)
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(orders), 40_000, p=given_above(old).prod(axis=1))
+    clicks = (rng.random((40_000, 3)) < (examined * liked[orders])[chosen]).astype(float)
+    weights = (given_above(new) / given_above(old))[chosen]
+    for row in battery.slate(clicks, weights, None, rng=rng):
+        assert row.value == pytest.approx(truth, rel=0.03), row.estimator
+        assert row.low < truth < row.high, row.estimator

@@ -67,8 +67,8 @@ def slates_of_test(dataset: Dataset) -> pd.DataFrame:
     return log[log["slate_id"].isin(slates[round(0.9 * len(slates)) :])]
 
 
-def true_values(world: World, *, explore: float, draws: int) -> tuple[float, float]:
-    """Clicks a slate of the log's policy and of the run's, by what readers truly like.
+def true_values(world: World, *, places: int, explore: float, draws: int) -> tuple[float, float]:
+    """Clicks in a slate's first places, log's policy and run's, by what readers truly like.
 
     Again from the docstring, a slate at a time; what is alive is what truly was.
     """
@@ -85,14 +85,14 @@ def true_values(world: World, *, explore: float, draws: int) -> tuple[float, flo
         before = clicks[(clicks["user_id"] == user) & (clicks["time"] < time)]["news_id"]
         rows = [ranker.row_of[news] for news in before]
         relevance = truth.relevance_table([user], bundle.catalogue.ids)[0]
-        shown = [ranker.row_of[news] for news in slate["news_id"]]
-        logged.append(relevance[shown] @ truth.examination)
+        shown = [ranker.row_of[news] for news in slate["news_id"]][:places]
+        logged.append(relevance[shown] @ truth.examination[:places])
         alive = ((lives["live_from"] <= time) & (time <= lives["live_until"])).to_numpy()
         free = np.setdiff1d(np.flatnonzero(alive), rows)
         scores = vectors[free] @ ranker.encode([rows])[0].astype(np.float32)
         powers = np.exp((scores - scores.mean()) / max(scores.std(), 1e-9))
         share = (1 - explore) * powers / powers.sum() + explore / len(free)
         arrival = rng.standard_exponential((draws, len(free))) / share
-        places = free[arrival.argsort(axis=1)[:, : len(shown)]]
-        ours.append((relevance[places] @ truth.examination).mean())
+        drawn = free[arrival.argsort(axis=1)[:, :places]]
+        ours.append((relevance[drawn] @ truth.examination[:places]).mean())
     return float(np.mean(logged)), float(np.mean(ours))
