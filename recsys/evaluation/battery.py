@@ -34,8 +34,9 @@ class Estimate:
     """95 % interval of the policy's value, not beyond the rewards seen."""
     high: float
     bernstein_low: float
-    """95 % empirical Bernstein interval: it holds at every size and is wide. NaN for ratios, and
-    where clipping or a fitted model errs in ways that it does not count."""
+    """95 % empirical Bernstein interval: wide, and good for every number of independent rounds or
+    clusters if no reward or weight can be beyond those logged. NaN for ratios, for clusters of
+    unequal size, and where clipping or a fitted model errs in ways that it does not count."""
     bernstein_high: float
     effective_sample_size: float
     max_weight: float
@@ -178,7 +179,9 @@ class _Log:
         largest = float(entry.used.max(initial=0.0))
         lowest, highest = self._range()
         bounds = empirical_bernstein(
-            entry.estimator(self.rewards), spread=(highest - min(lowest, 0.0)) * largest
+            entry.estimator(self.rewards),
+            spread=(max(highest, 0.0) - min(lowest, 0.0)) * largest,
+            unit=self.resamples.unit,
         )
         known = entry.has_bernstein
         return Estimate(

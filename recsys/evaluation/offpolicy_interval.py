@@ -123,25 +123,35 @@ def bootstrap(reach: Reach, resamples: Resamples, *, level: float = 0.95) -> Int
     return Interval(value, min(low, value), max(high, value))
 
 
-def empirical_bernstein(terms: Terms, *, spread: float, level: float = 0.95) -> Interval:
-    r"""Interval good for every sample size, if no term varies by more than ``spread``.
+def empirical_bernstein(
+    terms: Terms,
+    *,
+    spread: float,
+    unit: Int[np.ndarray, " rounds"] | None = None,
+    level: float = 0.95,
+) -> Interval:
+    r"""Interval good for every number of independent units, if no term varies by more than spread.
 
     .. math:: \bar x \pm \sqrt{2 V \ln(4/\delta) / n} + \frac{7 R \ln(4/\delta)}{3(n-1)}
 
-    Maurer and Pontil, 2009, arXiv:0907.3740, theorem 4, both sides. A self-normalised estimate has
-    no such bound: its interval is NaN.
+    Maurer and Pontil, 2009, arXiv:0907.3740, theorem 4, both sides, of the n means of the units. A
+    self-normalised estimate has no such bound, nor has a mean over units of unequal size, which is
+    a ratio too: their interval is NaN.
 
     Args:
         terms: An estimator's terms.
         spread: Largest minus smallest value a term can take; for IPS the maximal weight times the
             maximal reward.
+        unit: Cluster of each round, from 0; None when rounds are independent.
         level: Coverage, in (0, 1).
     """
-    values, rounds = terms.per_round, len(terms.direct)
-    if terms.is_self_normalised or rounds < 2:
+    unit = np.arange(len(terms.direct)) if unit is None else unit
+    sizes = np.bincount(unit)
+    if terms.is_self_normalised or len(sizes) < 2 or (sizes != sizes[0]).any():
         return Interval(terms.value, np.nan, np.nan)
-    log = np.log(4 / (1 - level))
-    margin = np.sqrt(2 * values.var(ddof=1) * log / rounds) + 7 * spread * log / (3 * (rounds - 1))
+    means = np.bincount(unit, terms.per_round) / sizes
+    log, units = np.log(4 / (1 - level)), len(sizes)
+    margin = np.sqrt(2 * means.var(ddof=1) * log / units) + 7 * spread * log / (3 * (units - 1))
     return Interval(terms.value, float(terms.value - margin), float(terms.value + margin))
 
 

@@ -70,6 +70,27 @@ def test_bernstein_is_left_out_where_it_would_not_hold(log):
         assert np.isnan(found[name].bernstein_low), name
 
 
+def test_bernstein_holds_where_rounds_of_a_slate_repeat_each_other():
+    held = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        rewards = np.repeat((rng.random(60) < 0.3).astype(float), 40)
+        slates = np.repeat(np.arange(60), 40)
+        row, *_ = battery.bandit(rewards, np.ones(2400), None, slates, rng=rng)
+        held.append(row.bernstein_low <= 0.3 <= row.bernstein_high)
+    assert np.mean(held) >= 0.95
+
+
+def test_bernstein_of_rewards_below_zero_knows_that_a_weight_may_be_none():
+    rng = np.random.default_rng(0)
+    weights = np.where(rng.random(500) < 0.5, 2.0, 0.0)
+    row, *_ = battery.bandit(np.full(500, -1.0), weights, None, None, rng=rng)
+    log = np.log(4 / 0.05)
+    terms = -weights
+    margin = np.sqrt(2 * terms.var(ddof=1) * log / 500) + 7 * 2.0 * log / (3 * 499)
+    assert row.bernstein_high - row.value == pytest.approx(margin)
+
+
 def test_the_interval_of_a_wrong_reward_model_is_as_wide_as_it_is_wrong(log):
     rewards, weights, _ = log
     wrong = Model(np.full(len(rewards), 0.1), np.full(len(rewards), 0.1))

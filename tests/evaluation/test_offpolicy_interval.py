@@ -118,3 +118,17 @@ def test_bernstein_is_its_formula():
 def test_bernstein_says_nothing_of_a_ratio():
     interval = empirical_bernstein(offpolicy.snips(np.ones(3), np.array([1.0, 2, 3])), spread=1.0)
     assert np.isnan(interval.low) and np.isnan(interval.high)
+
+
+def test_bernstein_counts_clusters_and_not_the_rounds_they_repeat():
+    values = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    once = empirical_bernstein(offpolicy.ips(values, np.ones(5)), spread=1.0)
+    again = offpolicy.ips(np.repeat(values, 40), np.ones(200))
+    repeated = empirical_bernstein(again, spread=1.0, unit=np.repeat(np.arange(5), 40))
+    assert (repeated.low, repeated.high) == pytest.approx((once.low, once.high))
+
+
+def test_bernstein_says_nothing_of_clusters_of_unequal_size():
+    terms = offpolicy.ips(np.array([0.0, 1.0, 1.0]), np.ones(3))
+    interval = empirical_bernstein(terms, spread=1.0, unit=np.array([0, 0, 1]))
+    assert np.isnan(interval.low) and np.isnan(interval.high)
