@@ -48,6 +48,22 @@ class Terms:
         return self.direct + (self.correction / safe).sum(axis=1)
 
     @property
+    def error(self) -> float:
+        r"""Standard error of the estimate, rounds being independent (delta method).
+
+        .. math:: \frac{1}{\sqrt n} \operatorname{sd}_i
+                  \Bigl(d_i + \sum_k (c_{ik} - v_k n_{ik}) / \bar n_k\Bigr), \quad
+                  v_k = \sum_i c_{ik} / \sum_i n_{ik}
+
+        A ratio errs less than its numerator: a round of large weight adds to both of its sums.
+        """
+        scale = self.normaliser.mean(axis=0)
+        safe = np.where(scale > 0, scale, 1.0)
+        ratio = self.correction.mean(axis=0) / safe
+        off = self.direct + ((self.correction - ratio * self.normaliser) / safe).sum(axis=1)
+        return float(off.std() / np.sqrt(len(off)))
+
+    @property
     def is_self_normalised(self) -> bool:
         """Whether the estimate is a ratio: its terms then have no bound of their own."""
         return bool((self.normaliser != 1).any())

@@ -1,5 +1,6 @@
 """Whether a log can speak about a new policy at all, and which estimate of it to believe."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,8 +117,10 @@ def trusted(found: Overlap, has_model: bool, disagreement: float) -> list[str]:
 
 def distance(model: Terms, weighted: Terms) -> float:
     """Gap between two estimates in standard errors of the second; 0 without spread."""
-    error = weighted.per_round.std() / np.sqrt(len(weighted.direct))
-    return float(abs(model.value - weighted.value) / error) if error > 0 else 0.0
+    error = weighted.error
+    if error == 0 or math.isclose(model.value, weighted.value):  # rounding has no standard error
+        return 0.0
+    return abs(model.value - weighted.value) / error
 
 
 def _warnings(found: Overlap) -> list[str]:

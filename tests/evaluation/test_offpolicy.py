@@ -128,3 +128,13 @@ def test_tuning_clips_one_monstrous_weight():
         [1.0, np.inf],
     )
     assert chosen == 1.0
+
+
+@pytest.mark.parametrize("estimator", [offpolicy.ips, offpolicy.snips])
+def test_the_error_is_the_spread_over_new_logs(estimator):
+    def estimate(seed):
+        rng = np.random.default_rng(seed)
+        return estimator(1 + 0.05 * rng.normal(size=500), rng.exponential(size=500))
+
+    values = [estimate(seed).value for seed in range(400)]
+    assert estimate(0).error == pytest.approx(np.std(values), rel=0.15)

@@ -60,3 +60,18 @@ def test_a_contradicting_reward_model_is_not_to_be_used():
     found = overlap(np.ones(1000), limit=10.0)
     assert gap > 10
     assert any("direct method" in text for text in trusted(found, True, gap))
+
+
+def test_a_model_that_is_off_by_little_shows_where_rewards_hardly_vary():
+    rng = np.random.default_rng(0)
+    weights, rewards = rng.exponential(size=5000), 1 + 0.05 * rng.normal(size=5000)
+    weighted = offpolicy.snips(rewards, weights)
+    gap = distance(offpolicy.direct_method(np.full(5000, 1.01)), weighted)
+    error = (weights * (rewards - weighted.value)).std() / weights.mean() / np.sqrt(5000)
+    assert gap == pytest.approx(abs(1.01 - weighted.value) / error)
+    assert gap > 5
+
+
+def test_rounding_is_no_contradiction_where_every_reward_is_the_same():
+    weighted = offpolicy.snips(np.full(999, 0.3), np.random.default_rng(0).exponential(size=999))
+    assert distance(offpolicy.direct_method(np.full(999, 0.3)), weighted) == 0.0
