@@ -61,9 +61,11 @@ def worst_case(
 
     A candidate's imbalance is the MMD witness function at its anchor (Gretton et al., 2012, JMLR
     13, section 2.3): large where the observed and the whole differ most. Within a round each choice
-    takes its share out of the witness (matching pursuit), lest neighbours are chosen together.
+    takes its share out of the witness (matching pursuit), lest neighbours are chosen together. Of
+    fewer functions than rounds each is a round of its own.
     """
     _check(sample, num_functions)
+    rounds = min(rounds, num_functions)
     likeness = sample.candidates(sample.candidates.anchors)
     chosen: list[int] = []
     weights = sample.base

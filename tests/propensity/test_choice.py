@@ -58,6 +58,13 @@ def test_adaptive_balancing_removes_bias_from_the_error_it_was_chosen_for(sample
     assert abs(weights @ errors / len(errors) - truth) < 0.1 * abs(errors.mean() - truth)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_fewer_functions_than_rounds_are_chosen_one_by_one(sample, count):
+    chosen = worst_case(sample, count, CONFIG)
+    assert len(set(chosen)) == count
+    assert chosen.tolist() == worst_case(sample, count, CONFIG, rounds=count).tolist()
+
+
 def test_chosen_functions_are_distinct(sample):
     for chosen in (random(sample, 20, np.random.default_rng(0)), worst_case(sample, 20, CONFIG)):
         assert len(set(chosen)) == 20
