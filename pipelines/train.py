@@ -1,5 +1,6 @@
 """`recsys train`: a dataset in, a run folder out."""
 
+import ctypes
 import json
 import shutil
 import signal
@@ -35,6 +36,8 @@ from recsys.training.sharding import process_group
 
 CHECKPOINT, TOKENIZER = "checkpoint", "tokenizer.json"
 """What a run has before anything else."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
 
 
 def main(
@@ -116,6 +119,7 @@ def train(
     """
     _check_run(run, dataset.path, propensity, replace=replace)
     torch.set_float32_matmul_precision("high")
+    _keep_freed_memory()
     seen = Seen.load(propensity, dataset) if propensity else None
     if seen:
         _check_blind(seen, config.split)
@@ -130,6 +134,13 @@ def train(
         shutil.rmtree(run)
     with process_group():
         return _train(dataset, corpus, run, config, device)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what a step frees for the next one: mapping it anew costs a quarter of it."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # elsewhere than glibc: none
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most it takes
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _read(dataset: Dataset, config: TrainConfig) -> Corpus:
