@@ -15,6 +15,7 @@ from typing import Any
 from pipelines.console import err
 from recsys.errors import InputError
 from recsys.store.embedded import take
+from recsys.training.checkpoint import writing
 
 BEGUN, OUTCOME = "begun.json", "outcome.json"
 
@@ -66,6 +67,5 @@ def _unfinished(folder: Path) -> Path | None:
 
 
 def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(text)
-    aside.replace(path)
+    with writing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
