@@ -42,12 +42,12 @@ def lists(
         "non_personalised": run.lists(_average(run, len(rows)), seen, k),
     }
     earlier = events.histories(rows)
-    foresight = run.lists(run.encode(earlier), earlier, k)
+    before_test = run.lists(run.encode(earlier), earlier, k)
     place = {int(row): at for at, row in enumerate(rows)}
     readers, wanted = events.clicks()
     mine = np.isin(readers, rows)
     hits = hit_places(
-        foresight, np.array([place[int(r)] for r in readers[mine]], int), wanted[mine]
+        before_test, np.array([place[int(r)] for r in readers[mine]], int), wanted[mine]
     )
     news, categories = (
         np.arange(len(run.bundle.catalogue.ids)),
@@ -63,7 +63,8 @@ def lists(
             "dp_js_non_personalised": _distances(
                 kinds["non_personalised"], groups_, len(news), None, config
             ),
-            "eo_js": _distances(foresight, groups_, len(news), hits, config),
+            "dp_js_before_test": _distances(before_test, groups_, len(news), None, config),
+            "eo_js": _distances(before_test, groups_, len(news), hits, config),
         }
         for name, groups_ in values.items()
     }

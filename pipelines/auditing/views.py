@@ -21,7 +21,7 @@ CAPTIONS = {
     "baseline": "Before: the baseline's vectors.",
     "bias_aware": "For comparison: the bias-aware vectors, which are never served.",
 }
-DISTANCES = ("dp_js", "dp_js_non_personalised", "eo_js")
+DISTANCES = ("dp_js", "dp_js_non_personalised", "dp_js_before_test", "eo_js")
 LISTS = {
     "with_seen_filter": "seen left out",
     "without_seen_filter": "seen left in",

@@ -82,6 +82,13 @@ def test_the_same_ranking_for_everybody_less_what_was_seen_tells_who_saw_what(fo
     assert distances["distance"] > 2 * distances["floor"]
 
 
+def test_lists_before_the_test_tell_groups_apart_and_may_show_what_it_asks_for(found):
+    lists = found["lists"]["gender"]
+    before = lists["dp_js_before_test"]["10"]
+    assert before["distance"] > 2 * before["floor"]
+    assert before != lists["dp_js"]["10"]
+
+
 def test_readers_without_a_gender_are_a_group_of_ranking_quality(found, leaky):
     groups = {g["name"]: g for g in found["groups"]["gender"]["ndcg@10"]["groups"]}
     assert groups["not stated"]["readers"] == leaky.genders.count(None)
