@@ -69,7 +69,7 @@ class _LazyVerbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in VERBS:
             return super().resolve_command(ctx, args)
-        verb = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        verb = typer.Typer(add_completion=False, rich_markup_mode="markdown")
         verb.command(args[0])(importlib.import_module(VERBS[args[0]][0]).main)
         return args[0], typer.main.get_command(verb), args[1:]
 
@@ -77,7 +77,7 @@ class _LazyVerbs(TyperGroup):
 app = typer.Typer(
     cls=_LazyVerbs,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     help="Fairness-aware news recommendation: train, audit, publish, serve.",
 )
 
