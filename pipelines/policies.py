@@ -22,6 +22,9 @@ KINDS = (
 )
 
 
+_IDS = ("action", "position")
+
+
 @dataclass(frozen=True)
 class Policy:
     """A policy that looks at the position only, or whose choice the log itself holds."""
@@ -91,13 +94,24 @@ def _like(path: Path, log: PolicyLog, columns: PolicyColumns, rng: np.random.Gen
 
 
 def _read_table(path: Path, log: PolicyLog) -> Float[np.ndarray, "positions actions"]:
-    parts = list(plain_table.stream(path, ["action", "probability"]))
-    for part in parts:
-        plain_table.numbers(path, part, "probability", low=0.0, high=1.0, expected="in [0, 1]")
-    table = pd.concat(parts)
+    table = pd.concat(
+        _checked(path, part)
+        for part in plain_table.stream(path, ["action", "probability"], texts=_IDS)
+    )
     if "position" not in table.columns:
         table = table.merge(pd.DataFrame({"position": log.position_names}), how="cross")
-    return _fill(path, table.astype({"position": str, "action": str}), log)
+    return _fill(path, table, log)
+
+
+def _checked(path: Path, part: pd.DataFrame) -> pd.DataFrame:
+    """Refuse rows without a name and probabilities out of range."""
+    ids = [name for name in _IDS if name in part.columns]
+    return part.assign(
+        probability=plain_table.numbers(
+            path, part, "probability", low=0.0, high=1.0, expected="in [0, 1]"
+        ),
+        **{name: plain_table.names(path, part, name) for name in ids},
+    )
 
 
 def _fill(path: Path, rows: pd.DataFrame, log: PolicyLog) -> Float[np.ndarray, "positions actions"]:

@@ -1,46 +1,52 @@
 """Reads anyone's table part by part, CSV or Parquet, and says where a value is not as expected."""
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from recsys.errors import DataError
 
 CHUNK_ROWS = 1 << 18
-HEADER_LINES = 1
 MAX_SHOWN_COLUMNS = 12
 LARGEST = float(np.finfo(np.float32).max)
 """What is read is computed with in single precision."""
+_NOTHING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+"""What a cell of a CSV holds that has no value; a name may be any of these but the first."""
 
 
-def stream(path: Path, needed: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Read a table part by part; the index counts rows from 0.
+def stream(
+    path: Path, needed: Sequence[str], *, texts: Sequence[str] = ()
+) -> Iterator[pd.DataFrame]:
+    """Read a table part by part; the index is the line of each row, in Parquet the row from 1.
 
     Args:
         path: ``.csv``, ``.tsv`` (each optionally compressed, as in ``.csv.gz``) or ``.parquet``.
         needed: Columns that must be there.
+        texts: Columns that a CSV's cells are read from as they stand: no part of it takes ``007``
+            for a number, or nothing for one.
 
     Raises:
         DataError: The file cannot be read or a column is missing.
     """
-    read = 0
+    first = line = 1 if path.suffix == ".parquet" else 2  # a header stands before
     try:
-        for frame in _frames(path):
+        for frame in _frames(path, texts):
             missing = [name for name in needed if name not in frame.columns]
             if missing:
                 found = ", ".join(map(str, frame.columns[:MAX_SHOWN_COLUMNS]))
                 raise DataError.at(path, f"column {missing[0]!r} is missing; found {found}")
-            frame.index = pd.RangeIndex(read, read + len(frame))
-            read += len(frame)
+            frame.index = pd.RangeIndex(line, line + len(frame))
+            line += len(frame)
             yield frame
-    except (OSError, ValueError, pa.ArrowInvalid) as error:
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError.at(path, f"expected a CSV or Parquet table: {error}") from None
-    if not read:
+    if line == first:
         raise DataError.at(path, "has no rows")
 
 
@@ -63,15 +69,36 @@ def numbers(
     if len(wrong):
         value = frame[column].iloc[wrong[0]]
         found = repr(value) if isinstance(value, str) else str(value)
-        line = int(frame.index[wrong[0]]) + HEADER_LINES + 1
+        line = int(frame.index[wrong[0]])
         raise DataError.at(path, f"{column}: expected {expected}, found {found}", line=line)
     return values
 
 
-def _frames(path: Path) -> Iterator[pd.DataFrame]:
+def names(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
+    """Read a column of names, such as ids, as text; in a CSV it is one of ``texts``.
+
+    Raises:
+        DataError: A row has none; the message names file, line and column.
+    """
+    nothing = np.flatnonzero(frame[column].isna() | (frame[column] == ""))
+    if len(nothing):
+        line = int(frame.index[nothing[0]])
+        raise DataError.at(path, f"{column}: expected a name, found nothing", line=line)
+    return frame[column].astype(str)
+
+
+def _frames(path: Path, texts: Sequence[str]) -> Iterator[pd.DataFrame]:
     if path.suffix == ".parquet":
         for batch in pq.ParquetFile(path).iter_batches(CHUNK_ROWS):
             yield batch.to_pandas()
         return
     separator = "\t" if ".tsv" in path.suffixes else ","
-    yield from pd.read_csv(path, sep=separator, chunksize=CHUNK_ROWS)
+    columns = pd.read_csv(path, sep=separator, nrows=0).columns
+    yield from pd.read_csv(
+        path,
+        sep=separator,
+        chunksize=CHUNK_ROWS,
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values={column: _NOTHING for column in columns if column not in texts},
+    )

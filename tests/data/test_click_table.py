@@ -48,6 +48,12 @@ def test_a_document_is_one_row_however_often_it_is_shown(path):
     assert shown == pytest.approx(ROWS[["feature_x", "feature_y"]].to_numpy(np.float32))
 
 
+def test_a_query_is_the_same_whatever_its_part_of_the_table_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_table, "CHUNK_ROWS", 2)
+    path = write(tmp_path, ROWS.assign(query=["01", "01", "cats", "1", "01"]))
+    assert click_table.load(path, ClickColumns()).splits["train"].ids == ["01", "cats", "1"]
+
+
 def test_documents_of_two_queries_are_two_documents(path):
     log = click_table.load(path, ClickColumns()).log
     assert log.documents[0] != log.documents[3]  # both are called "a"
@@ -98,6 +104,8 @@ def test_rows_can_be_limited(path):
         ("feature_x", None, r"log\.csv:4: feature_x: expected a number, found nan"),
         ("feature_x", np.inf, r"log\.csv:4: feature_x: expected a number, found inf"),
         ("feature_y", 1e39, r"log\.csv:4: feature_y: expected a number, found 1e\+39"),
+        ("query", None, r"log\.csv:4: query: expected a name, found nothing"),
+        ("document", None, r"log\.csv:4: document: expected a name, found nothing"),
         ("feature_y", "many", r"log\.csv:4: feature_y: expected a number, found 'many'"),
     ],
 )
@@ -112,7 +120,7 @@ def test_a_bad_value_in_a_list_of_features_is_named_with_its_line_and_place(tmp_
     rows = ROWS.drop(columns=["feature_x", "feature_y"])
     rows["vector"] = [[1.0, 2.0], [0.5, np.nan], [0.5, 1.0], [3.0, 4.0], [5.0, 6.0]]
     rows.to_parquet(tmp_path / "log.parquet")
-    with pytest.raises(DataError, match=r"parquet:3: vector\[1\]: expected a number, found nan"):
+    with pytest.raises(DataError, match=r"parquet:2: vector\[1\]: expected a number, found nan"):
         click_table.load(tmp_path / "log.parquet", ClickColumns(features="vector"))
 
 

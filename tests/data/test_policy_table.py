@@ -39,6 +39,19 @@ def test_positions_and_slates_are_codes(tmp_path):
     assert log.slates.tolist() == [0, 1, 0, 2]
 
 
+@pytest.mark.parametrize("column", ["action", "place", "user"])
+def test_a_round_that_names_no_action_place_or_slate_is_named(tmp_path, column):
+    rows = ROWS.astype({column: object})
+    rows.loc[1, column] = None
+    with pytest.raises(DataError, match=rf"log\.csv:3: {column}: expected a name, found nothing"):
+        load(tmp_path, rows, position="place", slate="user")
+
+
+def test_actions_keep_their_leading_zeros(tmp_path):
+    log = load(tmp_path, ROWS.assign(action=["07", "7", "07", "NA"]))
+    assert log.action_names == ["07", "7", "NA"] and log.actions.tolist() == [0, 1, 0, 2]
+
+
 def test_numbers_are_standardised_and_texts_become_indicators(tmp_path):
     context = load(tmp_path, context=("age", "user")).context
     assert context[:3, 0] == pytest.approx(np.array([-1, 0, 1]) * np.sqrt(3 / 2))

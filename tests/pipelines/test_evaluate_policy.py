@@ -87,6 +87,20 @@ def test_missing_support_is_warned_of_before_any_number(capsys, log, tmp_path):
     assert words.index("warning:") < words.index("estimator") < words.index("extrapolation")
 
 
+def test_a_policys_table_names_actions_as_the_log_does_and_each_row_names_one(
+    capsys, log, tmp_path
+):
+    rows = pd.read_csv(log).replace({"action": {"a": "07", "b": "7"}})
+    rows.to_csv(log, index=False)
+    path = tmp_path / "policy.csv"
+    path.write_text("action,probability\n07,0.5\n7,0.5\n")
+    code, out, _ = run(capsys, log, "--policy", f"table:{path}", "--json")
+    assert code == 0 and json.loads(out)["overlap"]["unsupported"] == 0.0
+    path.write_text("action,probability\n07,0.5\n,0.5\n")
+    code, _, error = run(capsys, log, "--policy", f"table:{path}")
+    assert code == 2 and "policy.csv:3: action: expected a name" in " ".join(error.split())
+
+
 def test_the_report_shows_estimates_and_what_to_trust(capsys, log, tmp_path):
     path = tmp_path / "policy.html"
     code, _, _ = run(capsys, log, "--policy", "uniform", "--report", path)

@@ -36,11 +36,15 @@ class ClickColumns(Config):
     """Probability that the position was examined, where the log knows it."""
 
     @property
+    def ids(self) -> list[str]:
+        """The columns that name a query, document or session."""
+        return [self.query, self.document, *([self.session] if self.session else [])]
+
+    @property
     def named(self) -> list[str]:
         """Every column that must be there, besides features."""
-        optional = [self.session, self.label, self.propensity]
-        needed = [self.query, self.document, self.position, self.click]
-        return needed + [name for name in optional if name]
+        optional = [name for name in (self.label, self.propensity) if name]
+        return [*self.ids, self.position, self.click, *optional]
 
 
 def load(path: Path, columns: ClickColumns, max_rows: int | None = None) -> Collection:
@@ -55,7 +59,7 @@ def load(path: Path, columns: ClickColumns, max_rows: int | None = None) -> Coll
         DataError: The file cannot be read, a column is missing, or a value is not as described.
     """
     parts, read = [], 0
-    for frame in plain_table.stream(path, columns.named):
+    for frame in plain_table.stream(path, columns.named, texts=columns.ids):
         frame = frame if max_rows is None else frame.iloc[: max_rows - read]
         parts.append((_numbers(path, frame, columns), _features(path, frame, columns)))
         read += len(frame)
@@ -67,7 +71,9 @@ def load(path: Path, columns: ClickColumns, max_rows: int | None = None) -> Coll
 
 def _numbers(path: Path, frame: pd.DataFrame, columns: ClickColumns) -> pd.DataFrame:
     """Check one part and keep what is needed of it, in narrow types."""
-    query, document = (frame[name].astype(str) for name in (columns.query, columns.document))
+    query, document = (
+        plain_table.names(path, frame, name) for name in (columns.query, columns.document)
+    )
     kept = {
         "query": query.to_numpy(dtype=object),
         "document": _hashed(query + "\t" + document),
@@ -77,7 +83,7 @@ def _numbers(path: Path, frame: pd.DataFrame, columns: ClickColumns) -> pd.DataF
         "click": plain_table.numbers(path, frame, columns.click),
     }
     if columns.session:
-        kept["session"] = _hashed(frame[columns.session].astype(str))
+        kept["session"] = _hashed(plain_table.names(path, frame, columns.session))
     if columns.label:
         kept["label"] = plain_table.numbers(path, frame, columns.label, low=0.0)
     if columns.propensity:

@@ -34,11 +34,15 @@ class PolicyColumns(Config):
     """The new policy's probability of the logged action, where the table has it."""
 
     @property
+    def ids(self) -> list[str]:
+        """The columns that name an action, position or slate."""
+        return [name for name in (self.action, self.position, self.slate) if name]
+
+    @property
     def named(self) -> list[str]:
         """Every column that must be there."""
-        optional = [self.position, self.slate, self.target]
-        needed = [self.action, self.reward, self.propensity, *self.context]
-        return needed + [name for name in optional if name]
+        optional = [self.target] if self.target else []
+        return [*self.ids, self.reward, self.propensity, *self.context, *optional]
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,11 @@ def load(path: Path, columns: PolicyColumns) -> PolicyLog:
     """Read a log of actions.
 
     Raises:
-        DataError: The file cannot be read, a column is missing, or a reward or propensity is out
-            of range; the message names file, line and column.
+        DataError: The file cannot be read, a column is missing, a row names no action, position or
+            slate, or its reward or propensity is out of range; the message names file, line and
+            column.
     """
-    parts = plain_table.stream(path, columns.named)
+    parts = plain_table.stream(path, columns.named, texts=columns.ids)
     table = pd.concat([_checked(path, frame, columns) for frame in parts])
     actions, action_names = _codes(table[columns.action])
     positions, position_names = np.zeros(len(table), dtype=np.int64), [""]
@@ -88,7 +93,8 @@ def load(path: Path, columns: PolicyColumns) -> PolicyLog:
 
 
 def _checked(path: Path, frame: pd.DataFrame, columns: PolicyColumns) -> pd.DataFrame:
-    """Refuse rewards that are no numbers and probabilities out of range."""
+    """Refuse rows without a name, rewards that are no numbers and probabilities out of range."""
+    names = {name: plain_table.names(path, frame, name) for name in columns.ids}
     numbers = {columns.reward: plain_table.numbers(path, frame, columns.reward)}
     numbers[columns.propensity] = plain_table.numbers(
         path, frame, columns.propensity, low=1e-300, high=1.0, expected="a probability in (0, 1]"
@@ -97,7 +103,7 @@ def _checked(path: Path, frame: pd.DataFrame, columns: PolicyColumns) -> pd.Data
         numbers[columns.target] = plain_table.numbers(
             path, frame, columns.target, low=0.0, high=1.0, expected="a probability in [0, 1]"
         )
-    return frame[list(dict.fromkeys(columns.named))].assign(**numbers)
+    return frame[list(dict.fromkeys(columns.named))].assign(**names, **numbers)
 
 
 def _codes(column: pd.Series) -> tuple[Int[np.ndarray, " rounds"], list[str]]:
