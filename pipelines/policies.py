@@ -22,6 +22,8 @@ KINDS = (
 )
 
 
+MAX_GAP = 1e-3
+"""Between 1 and the sum of a policy's probabilities, as rounding leaves."""
 _IDS = ("action", "position")
 
 
@@ -100,6 +102,12 @@ def _read_table(path: Path, log: PolicyLog) -> Float[np.ndarray, "positions acti
     )
     if "position" not in table.columns:
         table = table.merge(pd.DataFrame({"position": log.position_names}), how="cross")
+    totals = table.groupby("position")["probability"].sum()
+    wrong = totals[(totals - 1).abs() > MAX_GAP]
+    if len(wrong):
+        place = f" at position {wrong.index[0]!r}" if wrong.index[0] else ""
+        message = f"expected probabilities that sum to 1{place}, found {wrong.iloc[0]:g}"
+        raise DataError.at(path, message)
     return _fill(path, table, log)
 
 

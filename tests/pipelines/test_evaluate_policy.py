@@ -101,6 +101,16 @@ def test_a_policys_table_names_actions_as_the_log_does_and_each_row_names_one(
     assert code == 2 and "policy.csv:3: action: expected a name" in " ".join(error.split())
 
 
+@pytest.mark.parametrize(("probability", "found"), [(0.0, "0"), (0.25, "0.5"), (1.0, "2")])
+def test_a_policy_whose_probabilities_do_not_sum_to_one_is_refused(
+    capsys, log, tmp_path, probability, found
+):
+    path = tmp_path / "policy.csv"
+    pd.DataFrame({"action": ["a", "b"], "probability": probability}).to_csv(path, index=False)
+    code, _, error = run(capsys, log, "--policy", f"table:{path}")
+    assert code == 2 and f"that sum to 1, found {found}" in " ".join(error.split())
+
+
 def test_the_report_shows_estimates_and_what_to_trust(capsys, log, tmp_path):
     path = tmp_path / "policy.html"
     code, _, _ = run(capsys, log, "--policy", "uniform", "--report", path)
