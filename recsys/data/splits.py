@@ -26,11 +26,14 @@ class SplitConfig(Config):
     positives: Literal["clicks", "impressions"] = "clicks"
     """impressions: everything shown counts as clicked, as ratings do whatever they say."""
     validation: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of slates, by time, before the test (slates), or of each reader's clicks (random)."""
+    """Share of slates, by time, before the test (slates), or of each reader's clicks in this log
+    (random)."""
     test: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of slates, by time, at the end (slates), or of each reader's clicks (random)."""
+    """Share of slates, by time, at the end (slates), or of each reader's clicks in this log
+    (random)."""
     min_clicks: PositiveInt = 5
-    """Readers with fewer clicks are trained on, not asked about; next_click and random."""
+    """Readers with fewer clicks are trained on, not asked about; next_click (what the log remembers
+    counts) and random (it does not)."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,7 @@ def arrange(log: ReadingLog, config: SplitConfig, *, seed: int) -> ReadingLog:
     by_draw = np.lexsort((drawn, reader))
     place = np.empty(number, dtype=np.int64)
     place[by_draw] = np.arange(number) - clicks.offsets[reader]
-    sizes = np.diff(clicks.offsets)
-    test, validation = _held_out(sizes, config)
+    test, validation = _held_out(log, config)
     part = np.where(place < test[reader], 2, np.where(place < (test + validation)[reader], 1, 0))
     order = np.lexsort((part, reader))  # stable: time inside each part
     moved = dataclasses.replace(
@@ -136,7 +138,7 @@ def _by_last_click(log: ReadingLog, config: SplitConfig) -> Split:
 def _by_share(log: ReadingLog, config: SplitConfig) -> Split:
     clicks, offsets = log.clicks, log.clicks.offsets
     sizes = np.diff(offsets)
-    test, validation = _held_out(sizes, config)
+    test, validation = _held_out(log, config)
     asked = np.flatnonzero((test > 0) & (validation > 0))
     last = offsets[asked + 1]
     middle, first = last - test[asked], last - test[asked] - validation[asked]
@@ -155,9 +157,14 @@ def _by_share(log: ReadingLog, config: SplitConfig) -> Split:
 
 
 def _held_out(
-    sizes: Int[np.ndarray, " readers"], config: SplitConfig
+    log: ReadingLog, config: SplitConfig
 ) -> tuple[Int[np.ndarray, " readers"], Int[np.ndarray, " readers"]]:
-    """Count each reader's test and validation clicks; at least half is learned from."""
+    """Count each reader's test and validation clicks: shares of those that slates of the log show.
+
+    What the log only remembers is none of them: nobody knows when it was clicked, or in what slate.
+    """
+    own = log.reader_of_click[log.clicks.slate >= 0]
+    sizes = np.bincount(own, minlength=len(log.user_ids))
     asked = sizes >= config.min_clicks
     test = np.where(asked, np.rint(config.test * sizes), 0).astype(np.int64)
     validation = np.where(asked, np.rint(config.validation * sizes), 0).astype(np.int64)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -122,6 +124,27 @@ def test_a_random_share_of_each_reader_is_hidden_and_the_rest_keeps_its_order(ro
     assert all((np.diff(moved.clicks.impression[own]) > 0).all() for own in learned)
     hidden = [np.arange(a, b) for a, b in zip(parts.validation.end, parts.test.until, strict=True)]
     assert not np.isin(np.concatenate(hidden), parts.train).any()
+
+
+def test_remembered_clicks_are_never_hidden():
+    log = log_of([(0, [True])] * 3 + [(1, [True])] * 3)
+    old, nothing, clicks = np.zeros(40, int), np.full(40, -1), log.clicks  # of reader 0
+    log = dataclasses.replace(
+        log,
+        clicks=Clicks(
+            offsets=clicks.offsets + np.array([0, 40, 40]),
+            news=np.concatenate([old, clicks.news]),
+            impression=np.concatenate([nothing, clicks.impression]),
+            slate=np.concatenate([nothing, clicks.slate]),
+        ),
+    )
+    moved = arrange(log, RANDOM, seed=0)
+    parts = split(moved, RANDOM)
+    for questions in (parts.validation, parts.test):
+        assert questions.reader.tolist() == [0, 1]
+        assert (questions.until - questions.end).tolist() == [1, 1]
+        assert (moved.clicks.slate[questions.end] >= 0).all()
+    assert len(parts.train) == 2
 
 
 def test_another_seed_hides_other_clicks_and_the_same_the_same():
