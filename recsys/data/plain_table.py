@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 
 from recsys.errors import DataError
 
 CHUNK_ROWS = 1 << 18
 MAX_SHOWN_COLUMNS = 12
+MAX_POSITION = 2**15 - 1
 LARGEST = float(np.finfo(np.float32).max)
 """What is read is computed with in single precision."""
 _NOTHING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
@@ -64,14 +65,21 @@ def numbers(
     Raises:
         DataError: A value is no number or out of range; the message names file, line and column.
     """
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float)
-    wrong = np.flatnonzero(~((values >= low) & (values <= high)))
-    if len(wrong):
-        value = frame[column].iloc[wrong[0]]
-        found = repr(value) if isinstance(value, str) else str(value)
-        line = int(frame.index[wrong[0]])
-        raise DataError.at(path, f"{column}: expected {expected}, found {found}", line=line)
+    values = _floats(frame[column])
+    _demand(path, frame[column], (values >= low) & (values <= high), expected)
     return values
+
+
+def positions(path: Path, frame: pd.DataFrame, column: str) -> Int64[np.ndarray, " rows"]:
+    """Read a column of positions, whole numbers from 1.
+
+    Raises:
+        DataError: A value is none; the message names file, line and column.
+    """
+    values = _floats(frame[column])
+    good = (values >= 1) & (values <= MAX_POSITION) & (values == np.rint(values))
+    _demand(path, frame[column], good, "a position, from 1")
+    return values.astype(np.int64)
 
 
 def names(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
@@ -80,11 +88,21 @@ def names(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
     Raises:
         DataError: A row has none; the message names file, line and column.
     """
-    nothing = np.flatnonzero(frame[column].isna() | (frame[column] == ""))
-    if len(nothing):
-        line = int(frame.index[nothing[0]])
-        raise DataError.at(path, f"{column}: expected a name, found nothing", line=line)
-    return frame[column].astype(str)
+    values = frame[column]
+    _demand(path, values, (values.notna() & (values != "")).to_numpy(dtype=bool), "a name")
+    return values.astype(str)
+
+
+def _floats(column: pd.Series) -> Float[np.ndarray, " rows"]:
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+
+
+def _demand(path: Path, column: pd.Series, good: Bool[np.ndarray, " rows"], expected: str) -> None:
+    wrong = np.flatnonzero(~good)
+    if len(wrong):
+        value, line = column.iloc[wrong[0]], int(column.index[wrong[0]])
+        found = repr(value) if isinstance(value, str) else str(value)
+        raise DataError.at(path, f"{column.name}: expected {expected}, found {found}", line=line)
 
 
 def _frames(path: Path, texts: Sequence[str]) -> Iterator[pd.DataFrame]:

@@ -17,6 +17,9 @@ ROWS = pd.DataFrame(
         "feature_y": [1, 2, 2, 3, 4],
     }
 )
+TWO_QUERIES = ROWS.iloc[:4].assign(
+    query=["cats", "cats", "dogs", "dogs"], position=[1, 2, 1, 2], session="s"
+)
 
 
 @pytest.fixture(params=["log.csv", "log.tsv", "log.csv.gz", "log.parquet"])
@@ -75,13 +78,23 @@ def test_columns_can_have_any_name(tmp_path):
 
 
 def test_a_session_column_orders_rows_by_position(tmp_path):
-    rows = ROWS.assign(session=[1, 0, 1, 2, 0])
+    rows = ROWS.assign(session=[1, 0, 0, 2, 1]).iloc[::-1]
     log = click_table.load(write(tmp_path, rows), ClickColumns(session="session")).log
-    assert [part.tolist() for part in np.split(log.positions, log.offsets[1:-1])] == [
-        [1, 1],
-        [2, 2],
-        [1],
-    ]
+    found = [part.tolist() for part in np.split(log.positions, log.offsets[1:-1])]
+    assert found == [[1, 2], [1], [1, 2]]
+
+
+def test_queries_of_one_session_are_lists_of_their_own(tmp_path):
+    found = click_table.load(write(tmp_path, TWO_QUERIES), ClickColumns(session="session"))
+    assert found.log.offsets.tolist() == [0, 2, 4]
+    owner = np.searchsorted(found.splits["train"].offsets, found.log.documents, side="right") - 1
+    assert owner.tolist() == [0, 0, 1, 1]
+
+
+def test_two_documents_at_one_position_of_a_session_are_refused(tmp_path):
+    path = write(tmp_path, TWO_QUERIES.assign(query="cats"))
+    with pytest.raises(DataError, match=r"log\.csv:4: position: expected each .* found 1 again"):
+        click_table.load(path, ClickColumns(session="session"))
 
 
 def test_labels_and_propensities_are_kept(tmp_path):
@@ -100,12 +113,14 @@ def test_rows_can_be_limited(path):
     [
         ("position", 0, r"log\.csv:4: position: expected a position, from 1, found 0"),
         ("position", "top", r"log\.csv:4: position: expected a position, from 1, found 'top'"),
+        ("position", 1.5, r"log\.csv:4: position: expected a position, from 1, found 1\.5"),
+        ("position", 1e9, r"log\.csv:4: position: expected a position, from 1, found"),
         ("click", None, r"log\.csv:4: click: expected a number, found nan"),
         ("feature_x", None, r"log\.csv:4: feature_x: expected a number, found nan"),
         ("feature_x", np.inf, r"log\.csv:4: feature_x: expected a number, found inf"),
         ("feature_y", 1e39, r"log\.csv:4: feature_y: expected a number, found 1e\+39"),
-        ("query", None, r"log\.csv:4: query: expected a name, found nothing"),
-        ("document", None, r"log\.csv:4: document: expected a name, found nothing"),
+        ("query", None, r"log\.csv:4: query: expected a name, found "),
+        ("document", None, r"log\.csv:4: document: expected a name, found "),
         ("feature_y", "many", r"log\.csv:4: feature_y: expected a number, found 'many'"),
     ],
 )

