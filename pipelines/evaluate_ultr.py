@@ -38,7 +38,7 @@ class UltrConfig(Config):
     columns: ClickColumns = ClickColumns()
     """Which column of a table of clicks is what."""
     max_sessions: PositiveInt | None = None
-    """Logged sessions to read at most."""
+    """Logged sessions to take at most, the first."""
     seed: NonNegativeInt = 0
     """Of the first repetition; the others count on."""
     threads: PositiveInt = 1

@@ -1,6 +1,7 @@
 """Whatever a user points `recsys evaluate-ultr` at, as collections to learn to rank on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def collections(
     Args:
         path: A folder or file.
         columns: Columns of a click table.
-        max_sessions: Logged sessions to read at most; None: all.
+        max_sessions: Logged sessions to take at most, the first; None: all.
 
     Raises:
         DataError: Nothing known is there, or it breaks its format.
@@ -36,9 +37,9 @@ def collections(
     if not path.exists():
         raise DataError.at(path, f"is not there; {EXPECTED}")
     if path.is_file():
-        yield path.stem, click_table.load(path, columns)
+        yield path.stem, _limited(click_table.load(path, columns), max_sessions)
     elif (path / queries.QUERIES_FILE).exists():
-        yield path.name, queries.read(path)
+        yield path.name, _limited(queries.read(path), max_sessions)
     elif names := letor.folds(path):
         for fold in names:
             yield fold, letor.load_fold(path, fold)
@@ -52,6 +53,12 @@ def collections(
         yield path.name, _baidu_text(parts, annotated, max_sessions)
     else:
         raise DataError.at(path, EXPECTED)
+
+
+def _limited(collection: Collection, max_sessions: int | None) -> Collection:
+    if collection.log is None or max_sessions is None:
+        return collection
+    return replace(collection, log=collection.log.first(max_sessions))
 
 
 def _one(folder: Path, *names: str) -> Path | None:

@@ -87,6 +87,18 @@ class ClickLog:
         """Count the sessions."""
         return len(self.offsets) - 1
 
+    def first(self, sessions: int) -> "ClickLog":
+        """Return the first sessions, as many as there are at most."""
+        offsets = self.offsets[: sessions + 1]
+        rows = slice(offsets[-1])
+        return ClickLog(
+            offsets,
+            self.documents[rows],
+            self.positions[rows],
+            self.clicks[rows],
+            None if self.propensities is None else self.propensities[rows],
+        )
+
 
 @dataclass(frozen=True)
 class Collection:

@@ -104,10 +104,6 @@ def test_labels_and_propensities_are_kept(tmp_path):
     assert found.log.propensities.tolist() == [1.0, 0.5, 1.0, 1.0, 0.5]
 
 
-def test_rows_can_be_limited(path):
-    assert len(click_table.load(path, ClickColumns(), max_rows=3).log) == 2
-
-
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [

@@ -3,6 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.ultr_data import collections
+from recsys.data import queries
 from recsys.data.sources import baidu_ultr
 from recsys.data.sources.baidu_ultr import COLUMNS, SESSIONS
 from recsys.data.sources.click_table import ClickColumns
@@ -43,6 +44,19 @@ def test_baidu_files_are_one_log_with_lexical_features(baidu):
 
 def test_sessions_can_be_limited_across_files(baidu):
     assert len(one(baidu, max_sessions=4).log) == 4
+
+
+def test_sessions_of_a_table_and_of_a_collection_can_be_limited(tmp_path):
+    table = tmp_path / "clicks.csv"
+    rows = [f"q,{document},{place},1,0.5" for document in "abc" for place in (1, 2)]
+    table.write_text("\n".join(["query,document,position,click,feature_x", *rows]))
+    whole = one(table)
+    queries.write(whole, tmp_path / "collection")
+    assert len(whole.log) == 3
+    for path in (table, tmp_path / "collection"):
+        log = one(path, max_sessions=2).log
+        assert len(log) == 2 and log.documents.tolist() == [0, 0, 1, 1]
+        assert len(one(path, max_sessions=9).log) == 3
 
 
 def test_vectors_are_found_by_their_file(tmp_path):

@@ -48,24 +48,19 @@ class ClickColumns(Config):
         return [*self.ids, self.position, self.click, *optional]
 
 
-def load(path: Path, columns: ClickColumns, max_rows: int | None = None) -> Collection:
+def load(path: Path, columns: ClickColumns) -> Collection:
     """Read a click log.
 
     Args:
         path: ``.csv``, ``.tsv`` (each optionally ``.gz``) or ``.parquet``.
         columns: Which column is what.
-        max_rows: Rows to read at most; None: all.
 
     Raises:
         DataError: The file cannot be read, a column is missing, or a value is not as described.
     """
-    parts, read = [], 0
+    parts = []
     for frame in plain_table.stream(path, columns.named, texts=columns.ids):
-        frame = frame if max_rows is None else frame.iloc[: max_rows - read]
         parts.append((_numbers(path, frame, columns), _features(path, frame, columns)))
-        read += len(frame)
-        if read == max_rows:
-            break
     table = pd.concat([rows for rows, _ in parts])
     if columns.session:
         _demand_places(path, table, columns)
