@@ -1,7 +1,7 @@
 """Writes a dataset table by table, in bounded memory, and moves it into place when it is whole."""
 
-import os
 import shutil
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from recsys.data.census import Census
 from recsys.data.dataset import DATASET_JSON, REJECTED_JSON, describe
 from recsys.data.schema import ENCODED_COLUMNS, conform
 from recsys.errors import DataError
-from recsys.folders import check_target
+from recsys.folders import aside, check_target, move_into_place
 
 MAX_ROW_GROUP = 1 << 20
 COMPRESSION = "zstd"
@@ -24,7 +24,8 @@ class DatasetWriter:
     """A dataset in the making: ``with DatasetWriter(out, "mind") as writer: writer.news(table)``.
 
     Every method may be called many times. On a clean exit the whole is checked, described in
-    ``dataset.json`` and renamed to ``out``; after an error nothing is left.
+    ``dataset.json`` and renamed to ``out``, or to what ``out`` is a link to; after an error nothing
+    is left.
 
     Args:
         out: The folder to make.
@@ -33,21 +34,22 @@ class DatasetWriter:
         bad_rows: Raw rows that were left out, to be reported beside the tables.
 
     Raises:
-        DataError: ``out`` is there already, a table breaks its schema, or the whole does not fit
-            together.
+        DataError: ``out`` is there already (at the start or at the end), a table breaks its
+            schema, or the whole does not fit together.
     """
 
     def __init__(
         self, out: Path, source: str, *, replace: bool = False, bad_rows: BadRows | None = None
     ) -> None:
-        self.folder = out.parent / f".{out.name}.partial-{os.getpid()}"
+        self._check = partial(check_target, out, "dataset", mark=DATASET_JSON, replace=replace)
+        self._check()
+        self._out = out.resolve()
+        self.folder = aside(self._out)
         """The temporary folder that becomes ``out``: other files may be put beside the tables."""
-        self._out = out
         self._source = source
         self._bad_rows = bad_rows or BadRows(skip=False)
         self._census = Census()
         self._files: dict[str, pq.ParquetWriter] = {}
-        check_target(out, "dataset", mark=DATASET_JSON, replace=replace)
 
     def news(self, table: pa.Table) -> None:
         """Add news."""
@@ -126,15 +128,5 @@ class DatasetWriter:
         )
         text = info.model_dump_json(indent=2)
         (self.folder / DATASET_JSON).write_text(text + "\n", encoding="utf-8")
-        _move(self.folder, self._out)
-
-
-def _move(folder: Path, out: Path) -> None:
-    """Rename ``folder`` to ``out``; a dataset that was there is put aside first, then deleted."""
-    if not out.exists():
-        folder.rename(out)
-        return
-    old = folder.with_suffix(".old")
-    out.rename(old)
-    folder.rename(out)
-    shutil.rmtree(old)
+        self._check()  # again: somebody else may have written there meanwhile
+        move_into_place(self.folder, self._out)
