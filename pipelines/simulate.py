@@ -43,7 +43,7 @@ def _size(name: str, text: str) -> Any:
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="The dataset's folder, to be made.")],
+    out: Annotated[Path, typer.Argument(help="Folder to be made.")],
     kind: Annotated[
         Kind,
         typer.Option(
@@ -79,7 +79,9 @@ def main(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting, as in --set exploration=0.2.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Take the place of a dataset at OUT.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Take the place of what is at OUT, of the same kind.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write a dataset whose truth is known.
@@ -111,7 +113,7 @@ def main(
     given = [f"{name}={value}" for name, value in options.items() if value is not None]
     if kind is Kind.ltr:
         ranking = config.load(RankingWorld, file, [*(settings or []), *given])
-        _report_ltr(simulate_ltr.simulate(out, ranking), as_json=as_json)
+        _report_ltr(simulate_ltr.simulate(out, ranking, replace=force), as_json=as_json)
         return
     chosen = config.load(WorldConfig, file, [*(settings or []), *given])
     _report(simulate(out, chosen, replace=force), chosen, as_json=as_json)

@@ -14,14 +14,14 @@ SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 """Share of the queries in each split."""
 
 
-def simulate(out: Path, world: RankingWorld) -> dict[str, Any]:
+def simulate(out: Path, world: RankingWorld, *, replace: bool = False) -> dict[str, Any]:
     """Draw a collection and write it; return what is in it, as the JSON output has it.
 
     Raises:
         DataError: ``out`` is there already.
     """
     whole = collection(world)
-    queries.write(whole, out)
+    queries.write(whole, out, replace=replace)
     return {
         "collection": str(out),
         "queries": {name: len(part) for name, part in whole.splits.items()},

@@ -11,7 +11,6 @@ On disk a collection is a folder:
   adjacent and in order of position.
 """
 
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float32, Int
 
 from recsys.errors import DataError
+from recsys.folders import aside, check_target, move_into_place
 
 QUERIES_FILE = "queries.parquet"
 SESSIONS_FILE = "sessions.parquet"
@@ -130,15 +130,21 @@ def concatenate(parts: Iterable[Queries]) -> Queries:
     )
 
 
-def write(collection: Collection, folder: Path) -> None:
+def write(collection: Collection, folder: Path, *, replace: bool = False) -> None:
     """Write a collection aside and rename it into place.
+
+    Args:
+        collection: What to write.
+        folder: Where to.
+        replace: Take the place of a collection that is already there.
 
     Raises:
         DataError: ``folder`` is there already.
     """
-    if folder.exists():
-        raise DataError.at(folder, "is there already; expected a new folder")
-    partial = folder.parent / f".{folder.name}.partial-{os.getpid()}"
+    check_target(folder, "collection", mark=QUERIES_FILE, replace=replace)
+    folder = folder.resolve()
+    partial = aside(folder)
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed process that had our number
     partial.mkdir(parents=True)
     try:
         tables = [_table(name, split) for name, split in collection.splits.items()]
@@ -146,10 +152,9 @@ def write(collection: Collection, folder: Path) -> None:
         if collection.log is not None:
             sessions = _session_table(collection.log)
             pq.write_table(sessions, partial / SESSIONS_FILE, compression="zstd")
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial)
-        raise
+        move_into_place(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def read(folder: Path) -> Collection:

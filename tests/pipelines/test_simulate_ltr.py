@@ -16,6 +16,15 @@ def test_a_collection_is_written_that_reads_back(capsys, tmp_path):
     assert found.splits["test"].features.shape[1] == told["features"] == 20
 
 
+def test_a_collection_is_replaced_only_if_asked_to(capsys, tmp_path):
+    command = ["simulate", str(tmp_path), "--kind", "ltr", "--set", "num_queries=10", "--set"]
+    assert cli.run([*command, "num_features=3"]) == 0  # into an empty folder
+    assert cli.run([*command, "num_features=4"]) == 2
+    assert "a collection is there already" in " ".join(capsys.readouterr().err.split())
+    assert cli.run([*command, "num_features=4", "--force"]) == 0
+    assert read(tmp_path).splits["test"].features.shape[1] == 4
+
+
 def test_settings_of_the_news_world_are_refused(capsys, tmp_path):
     assert cli.run(["simulate", str(tmp_path / "x"), "--kind", "ltr", "--readers", "9"]) == 2
     assert "unknown key 'readers'" in capsys.readouterr().err
