@@ -1,7 +1,7 @@
 r"""Learning-to-rank collections in svmlight: MQ2008 and MSLR-WEB, Istella, Yahoo's format.
 
-A line is ``label qid:ID index:value … # comment``; indices count from 1, absent ones are 0, lines
-of a query are adjacent. Format: https://www.microsoft.com/en-us/research/project/mslr/
+A line is ``label qid:ID index:value … # comment``; labels are at least 0, indices count from 1,
+absent ones are 0, values fit single precision, lines of a query are adjacent. Format: https://www.microsoft.com/en-us/research/project/mslr/
 Folders are laid out as published: ``Fold1..Fold5`` with ``train.txt``, ``vali.txt``, ``test.txt``;
 or the five parts ``S1.txt..S5.txt``, of which fold k trains on three in turn; or one fold alone.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from recsys.data.plain_table import LARGEST
 from recsys.data.queries import Collection, Queries, concatenate
 from recsys.errors import DataError
 
@@ -127,7 +128,7 @@ def _parsed(path: Path, lines: list[bytes], first: int, width: int | None) -> Qu
         tails.append(fields[2] if len(fields) > 2 else b"")
     counts = np.array([tail.count(b":") for tail in tails])
     try:
-        labels = np.array([float(label) for label, _ in heads], dtype=np.float32)
+        labels = np.array([_grade(label) for label, _ in heads], dtype=np.float32)
         pairs = _numbers(b" ".join(tails).replace(b":", b" ")).reshape(counts.sum(), 2)
         features = _matrix(pairs, counts, width)
     except ValueError:
@@ -138,6 +139,13 @@ def _parsed(path: Path, lines: list[bytes], first: int, width: int | None) -> Qu
     return Queries(names, np.append(starts, len(lines)), features, labels)
 
 
+def _grade(label: bytes) -> float:
+    grade = float(label)
+    if not 0 <= grade <= LARGEST:
+        raise ValueError
+    return grade
+
+
 def _numbers(text: bytes) -> Float[np.ndarray, " numbers"]:
     """Read numbers separated by blanks, at the speed of C."""
     return np.array(text.split(), dtype=np.float64)
@@ -146,7 +154,7 @@ def _numbers(text: bytes) -> Float[np.ndarray, " numbers"]:
 def _matrix(pairs: np.ndarray, counts: np.ndarray, width: int | None) -> np.ndarray:
     index = pairs[:, 0].astype(np.int64) - 1
     wide = width or int(index.max(initial=0)) + 1
-    exact = np.isfinite(pairs).all() and (index + 1 == pairs[:, 0]).all()
+    exact = (np.abs(pairs) <= LARGEST).all() and (index + 1 == pairs[:, 0]).all()
     if not exact or (len(index) and (index.min() < 0 or index.max() >= wide)):
         raise ValueError
     features = np.zeros((len(counts), wide), dtype=np.float32)
@@ -159,10 +167,10 @@ def _first_bad(path: Path, lines: list[bytes], first: int, width: int | None) ->
     for number, line in enumerate(lines, first):
         label, _, *rest = line.partition(b"#")[0].split()
         try:
-            float(label)
+            _grade(label)
             for pair in rest:
                 index, value = pair.split(b":")
-                if not np.isfinite(float(value)) or not 1 <= int(index) <= (width or int(index)):
+                if not abs(float(value)) <= LARGEST or not 1 <= int(index) <= (width or int(index)):
                     raise ValueError
         except ValueError:
             return _bad(path, line, number, width)
