@@ -88,6 +88,7 @@ def test_a_history_is_in_order_of_time_and_known_at_its_end(split):
         ({"article_ids_inview": pa.array([[10, 12], [3, 3]], IDS)}, "2: expected some news in vi"),
         ({"article_ids_clicked": pa.array([[12], [99]], IDS)}, "2: expected only clicks on news"),
         ({"gender": pa.array([1, 2], pa.int8())}, "2: expected gender: 0, 1 or nothing, found '2'"),
+        ({"gender": pa.array([1, -1], pa.int8())}, "2: expected gender: 0, 1 or nothing"),
         ({"age": pa.array([40, -1], pa.int8())}, "2: expected age: 0 to 119"),
         ({"next_read_time": pa.array([-1.0, 2.0])}, "1: expected next_read_time: at least 0"),
     ],

@@ -51,8 +51,8 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
 
 def _demand_ranges(rows: Rows) -> Rows:
     """Accept what is missing, but no value that the format does not have."""
-    gender = pc.fill_null(pc.less_equal(pc.abs(rows["gender"]), 1), True)
-    rows = rows.demand(gender, "gender: 0, 1 or nothing", "gender")
+    gender = pc.or_(pc.equal(rows["gender"], 0), pc.equal(rows["gender"], 1))
+    rows = rows.demand(pc.fill_null(gender, True), "gender: 0, 1 or nothing", "gender")
     age = pc.fill_null(pc.and_(pc.greater_equal(rows["age"], 0), pc.less(rows["age"], 120)), True)
     rows = rows.demand(age, "age: 0 to 119 or nothing", "age")
     dwell = pc.fill_null(pc.greater_equal(rows["next_read_time"], 0), True)
