@@ -59,6 +59,20 @@ def test_a_bad_ratio_is_named(folder):
         list(kuairec.read(RawFolder(folder)))
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("1593878903.438", "1593878903438", "timestamp: seconds since 1970, found '15938789"),
+        ("1593878903.438", "1e30", "timestamp: seconds since 1970, found '1e30'"),
+        ("1.27", "1e39", r"watch_ratio: at most 3.4e\+38, found '1e39'"),
+    ],
+)
+def test_a_time_or_ratio_out_of_range_is_named(folder, good, bad, message):
+    (folder / "big_matrix.csv").write_text(HEADER + BIG + BIG.replace(good, bad))
+    with pytest.raises(DataError, match=rf"big_matrix.csv:3: expected {message}"):
+        list(kuairec.read(RawFolder(folder)))
+
+
 def test_broken_tags_are_named(folder):
     (folder / "item_categories.csv").write_text("video_id,feat\n148,[8\n")
     with pytest.raises(DataError, match=r"item_categories.csv: expected video ids and lists"):

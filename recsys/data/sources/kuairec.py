@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from recsys.data.plain_table import LARGEST
 from recsys.data.raw import RawFolder
 from recsys.data.rows import Rows
 from recsys.data.tally import Seen
@@ -38,6 +39,7 @@ _HEADER = [
 ]
 _NUMBER = r"^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _MAX_ID = 10**9
+_MAX_TIME = 2**32
 
 
 def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
@@ -55,6 +57,7 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
             rows = rows.integers("user_id", 0, _MAX_ID).integers("news_id", 0, _MAX_ID)
             number = pc.match_substring_regex(rows["value"], _NUMBER)
             rows = rows.demand(number, "watch_ratio: a number, at least 0", "value")
+            rows = _in_range(rows)
             new = pc.unique(rows["news_id"]).to_numpy()
             yield "news", _news(new[~videos.add(new)], tags)
             yield "ratings", _ratings(rows, randomised)
@@ -72,16 +75,27 @@ def _headed(raw: RawFolder, name: str) -> Iterator[Rows]:
         yield Rows(rows.path, rows.table.slice(1), rows.lines[1:], rows.bad_rows)
 
 
+def _in_range(rows: Rows) -> Rows:
+    """Demand a ratio that single precision holds, and a time in seconds where there is one."""
+    ratio = pc.less_equal(rows["value"].cast(pa.float64()), LARGEST)
+    rows = rows.demand(ratio, f"watch_ratio: at most {LARGEST:.2g}", "value")
+    seconds = pc.less_equal(_seconds(rows).cast(pa.float64()), _MAX_TIME)
+    return rows.demand(pc.fill_null(seconds, True), "timestamp: seconds since 1970", "timestamp")
+
+
+def _seconds(rows: Rows) -> pa.ChunkedArray:
+    """The time of each row as text; null where it has none."""
+    number = pc.match_substring_regex(rows["timestamp"], _NUMBER)
+    return pc.if_else(number, rows["timestamp"], None)
+
+
 def _ratings(rows: Rows, randomised: bool) -> pa.Table:
-    seconds = pc.if_else(
-        pc.match_substring_regex(rows["timestamp"], _NUMBER), rows["timestamp"], None
-    )
     return pa.table(
         {
             "user_id": rows["user_id"].cast(pa.string()),
             "news_id": rows["news_id"].cast(pa.string()),
             "value": rows["value"].cast(pa.float32()),
-            "time": _moments(seconds),
+            "time": _moments(_seconds(rows)),
             "randomised": np.full(len(rows), randomised),
         }
     )
