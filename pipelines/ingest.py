@@ -1,8 +1,10 @@
 """recsys ingest: a raw log, in its publisher's own layout, becomes a canonical dataset."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import typer
 
 from pipelines.console import emit, err, progress
@@ -82,7 +84,7 @@ def ingest(
     with writer, progress() as bar:
         task = bar.add_task(f"reading {source}, MB", total=None)
         empty = True
-        for name, table in prefetch(SOURCES[source](folder)):
+        for name, table in prefetch(_tables(source, folder)):
             writer.add(name, table)
             empty = empty and name not in ("impressions", "ratings")
             bar.update(
@@ -97,3 +99,11 @@ def ingest(
             )
             raise DataError.at(raw, message)
     return Dataset.open(out)
+
+
+def _tables(source: str, folder: RawFolder) -> Iterator[tuple[str, pa.Table]]:
+    """Read the source; whatever Arrow cannot read, such as ids that are lists, is the input's."""
+    try:
+        yield from SOURCES[source](folder)
+    except pa.ArrowException as error:
+        raise DataError.at(folder.path, f"is not laid out as {source} is: {error}") from None

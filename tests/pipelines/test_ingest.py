@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
@@ -34,6 +36,26 @@ def test_a_raw_folder_becomes_a_dataset(raw, tmp_path, capsys):
     dataset = Dataset.open(tmp_path / "d")
     assert dataset.info.source == "mind"
     assert dataset.info.counts.unknown_news == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("gender", ["male"]), ("article_ids_inview", [[10, None]])]
+)
+def test_a_column_of_another_kind_is_one_line_too(tmp_path, capsys, column, values):
+    table = {
+        "impression_id": [5],
+        "impression_time": pa.array([0], pa.timestamp("us")),
+        "article_ids_inview": [[10, 11]],
+        "article_ids_clicked": [[10]],
+        "user_id": [1],
+        "next_read_time": [1.0],
+        "gender": [0],
+        "age": [40],
+    }
+    pq.write_table(pa.table(table | {column: values}), tmp_path / "behaviors.parquet")
+    assert ingest(tmp_path, tmp_path / "d", source="ebnerd") == 2
+    assert "is not laid out as ebnerd is" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "d").exists()
 
 
 def test_without_json_stdout_stays_empty(raw, tmp_path, capsys):
