@@ -100,11 +100,22 @@ class Census:
         self._news.append(pa.table({"news_id": table["news_id"], "has_text": text}))
 
     def _add_attributes(self, table: pa.Table) -> None:
+        _not_empty("attributes", "user_id", table["user_id"])
         self._attribute_readers.extend(table["user_id"].chunks)
 
+    def _add_histories(self, table: pa.Table) -> None:
+        _not_empty("histories", "user_id", table["user_id"])
+
     def _add_ratings(self, table: pa.Table) -> None:
-        self._readers.add(_codes(table["user_id"].dictionary_encode()))
-        self._shown.add(_codes(table["news_id"].dictionary_encode()))
+        readers, news = (_codes(table[name].dictionary_encode()) for name in ("user_id", "news_id"))
+        _not_empty("ratings", "user_id", readers.dictionary)
+        _not_empty("ratings", "news_id", news.dictionary)
+        finite = pc.is_finite(table["value"])
+        if not pc.all(finite).as_py():
+            found = table["value"].filter(pc.invert(finite))[0]
+            raise DataError(f"ratings: value: expected a finite number, found {found}")
+        self._readers.add(readers)
+        self._shown.add(news)
         self._note_times(table["time"])
 
     def _add_impressions(self, table: pa.Table) -> None:

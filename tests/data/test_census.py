@@ -18,13 +18,22 @@ def shown(*rows, **columns):
     return ("impressions", impressions(*rows, **columns))
 
 
+def rated(**columns):
+    row = {"user_id": ["u"], "news_id": ["a"], "value": [4.0], "randomised": [False]}
+    return ("ratings", pa.table(row | columns))
+
+
+def remembered(user):
+    return ("histories", pa.table({"user_id": [user], "time": times(0), "history": [["x"]]}))
+
+
 def test_everything_is_counted():
     counted = census(
         ("news", news("a")),
         ("news", news("b", title="")),
         shown(*TWO_SLATES),
         shown((3, "v", "c", True)),
-        ("histories", pa.table({"user_id": ["u"], "time": times(0), "history": [["x"]]})),
+        remembered("u"),
         ("attributes", pa.table({"user_id": ["u", "v"], "gender": ["F", None]})),
     )
     counts = counted.close()
@@ -41,8 +50,7 @@ def test_news_may_come_after_the_impressions_that_show_them():
 
 
 def test_ratings_alone_are_a_dataset():
-    ratings = pa.table({"user_id": ["u"], "news_id": ["a"], "value": [4.0], "randomised": [False]})
-    counted = census(("ratings", ratings))
+    counted = census(rated())
     assert counted.close().ratings == 1
     assert counted.time_range is None
 
@@ -75,6 +83,11 @@ def test_ratings_alone_are_a_dataset():
             [shown(*TWO_SLATES), ("attributes", pa.table({"user_id": ["u", "u"]}))],
             "attributes: user_id 'u' comes twice",
         ),
+        ([("attributes", pa.table({"user_id": [""]}))], "attributes: user_id: expected an id"),
+        ([remembered("")], "histories: user_id: expected an id"),
+        ([rated(user_id=[""])], "ratings: user_id: expected an id"),
+        ([rated(news_id=[""])], "ratings: news_id: expected an id"),
+        ([rated(value=[float("nan")])], "ratings: value: expected a finite number, found nan"),
     ],
 )
 def test_what_breaks_the_contract_is_refused(tables, message):
