@@ -101,15 +101,16 @@ def in_order(impressions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _remembered(histories: pd.DataFrame | None, impressions: pd.DataFrame) -> pd.DataFrame:
-    """List each reader's earliest logged history, click by click, of readers that were shown any.
+    """List what each reader had clicked before the first slate, click by click.
 
-    Later rows of the same reader repeat it and add clicks that the impressions show.
+    That is the newest history at or before it: later ones add clicks that impressions show.
     """
     if histories is None:
         return pd.DataFrame({"user_id": pd.Series(dtype=str), "news_id": pd.Series(dtype=str)})
-    first = histories.sort_values("time", kind="stable").drop_duplicates("user_id")
-    first = first[first["user_id"].isin(impressions["user_id"].unique())]
-    flat = first[["user_id", "history"]].explode("history").dropna()
+    begins = histories["user_id"].map(impressions.groupby("user_id", observed=True)["time"].min())
+    before = histories[histories["time"] <= begins].sort_values("time", kind="stable")
+    newest = before.drop_duplicates("user_id", keep="last")
+    flat = newest[["user_id", "history"]].explode("history").dropna()
     return flat.rename(columns={"history": "news_id"}).astype(str)
 
 

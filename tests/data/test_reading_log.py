@@ -49,16 +49,17 @@ def test_news_without_description_come_after_those_of_the_table(tmp_path):
     assert log.news_ids[log.num_described :] == ["x"]
 
 
-def test_the_earliest_remembered_history_comes_before_the_logs_clicks(tmp_path):
+def test_what_was_known_at_the_first_slate_comes_before_the_logs_clicks(tmp_path):
     histories = pa.table(
         {
-            "user_id": ["u", "u", "stranger"],
-            "time": times(3, 1, 1),
-            "history": [["old", "b", "a"], ["old", "b"], ["z"]],
+            "user_id": ["u", "u", "u", "v", "stranger"],
+            "time": times(3, 1, 0, 3, 1),  # u's first slate is at 1, v's at 2
+            "history": [["old", "b", "a"], ["old", "b"], ["old"], ["b"], ["z"]],
         }
     )
     log = log_of(tmp_path, *ROWS, histories=histories)
     assert clicks_of(log, "u") == ["old", "b", "a", "x"]
+    assert clicks_of(log, "v") == ["b"]  # the history of later repeats it
     assert "stranger" not in log.user_ids
     assert (log.clicks.slate[:2] == -1).all()
 
