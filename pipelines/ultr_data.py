@@ -73,6 +73,8 @@ def _baidu_text(parts: list[Path], annotated: Path | None, max_sessions: int | N
         positions.append(table["position"].to_numpy().astype(np.int64))
         clicks.append(table["click"].to_numpy() > 0)
         sessions.append(table["session"].to_numpy())
+    if not sessions:
+        raise DataError.at(parts[0].parent, "expected logged sessions, found none")
     owner = np.concatenate(sessions)
     offsets = np.append(np.flatnonzero(np.diff(owner, prepend=-1)), len(owner))
     log = ClickLog(

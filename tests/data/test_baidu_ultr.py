@@ -77,6 +77,18 @@ def test_a_value_of_another_type_is_named(path):
         list(baidu_ultr.sessions(path))
 
 
+@pytest.mark.parametrize(("column", "value"), [("position", ""), ("position", "0"), ("click", "")])
+def test_a_document_without_place_or_click_is_named(path, column, value):
+    def change(line):
+        fields = line.split("\t")
+        fields[baidu_ultr.COLUMNS.index(column)] = value
+        return "\t".join(fields)
+
+    corrupt(path, 2, change)
+    with pytest.raises(DataError, match=r":2: expected a position from 1, and whether"):
+        list(baidu_ultr.sessions(path))
+
+
 def test_a_token_that_is_no_number_is_named(path):
     corrupt(path, 2, lambda line: line.replace("5\x016", "5\x01six"))
     with pytest.raises(DataError, match=r":2: expected title as list<item: int32>"):
@@ -90,9 +102,11 @@ def test_documents_before_any_query_are_refused(path):
 
 
 def test_a_damaged_archive_is_refused(path):
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(DataError, match="cannot be read"):
-        list(baidu_ultr.sessions(path))
+    whole = path.read_bytes()
+    for damaged in (whole[:200], whole[:100] + bytes(50) + whole[150:]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="cannot be read"):
+            list(baidu_ultr.sessions(path))
 
 
 def test_annotations_keep_queries_that_share_an_id_apart(tmp_path):

@@ -53,6 +53,29 @@ def test_a_missing_column_is_named(files, tmp_path):
         baidu_vectors.load(tmp_path / "bad.parquet")
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("position", [[1], [1, 2]], "position: expected a list with a number for each vector"),
+        ("click", [[0], [1]], "click: expected a list with a number for each vector"),
+        ("position", [[1, None], [1]], "position: expected a list with a number for each vector"),
+        ("position", [[0, 1], [0]], "position: expected numbers from 1, found 0"),
+    ],
+)
+def test_numbers_that_do_not_stand_beside_the_vectors_are_refused(
+    tmp_path, column, values, message
+):
+    pq.write_table(pa.table(CLICKS.to_pydict() | {column: values}), tmp_path / "bad.parquet")
+    with pytest.raises(DataError, match=message):
+        baidu_vectors.load(tmp_path / "bad.parquet")
+
+
+def test_a_file_without_sessions_is_refused(tmp_path):
+    pq.write_table(CLICKS.slice(0, 0), tmp_path / "bad.parquet")
+    with pytest.raises(DataError, match=r"bad\.parquet: has no rows"):
+        baidu_vectors.load(tmp_path / "bad.parquet")
+
+
 def test_another_format_is_refused(tmp_path):
     (tmp_path / "bad.feather").write_text("no")
     with pytest.raises(DataError, match=r"bad\.feather: expected a Parquet or Feather file"):

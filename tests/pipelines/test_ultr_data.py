@@ -46,6 +46,12 @@ def test_sessions_can_be_limited_across_files(baidu):
     assert len(one(baidu, max_sessions=4).log) == 4
 
 
+def test_baidu_files_without_a_document_are_refused(tmp_path):
+    baidu_ultr.write_sessions(iter([]), tmp_path / "part-0.gz")
+    with pytest.raises(DataError, match="expected logged sessions, found none"):
+        one(tmp_path)
+
+
 def test_sessions_of_a_table_and_of_a_collection_can_be_limited(tmp_path):
     table = tmp_path / "clicks.csv"
     rows = [f"q,{document},{place},1,0.5" for document in "abc" for place in (1, 2)]

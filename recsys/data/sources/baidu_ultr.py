@@ -11,6 +11,7 @@ adds :data:`TOKEN_OFFSET` to each.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def _blocks(path: Path, size: int) -> Iterator[list[bytes]]:
                 yield lines
             if rest:
                 yield [rest]
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError.at(path, f"cannot be read: {error}") from None
 
 
@@ -147,6 +148,11 @@ def _parse(
     if len(owner) and owner[0] < 0:
         raise _bad(path, lines[rows[0]], line + int(rows[0]) + 1, "a query before its documents")
     documents = _typed(path, [lines[i] for i in rows], line + rows, list(COLUMNS), SESSIONS)
+    placed = pc.and_(pc.greater_equal(documents["position"], 1), documents["click"].is_valid())
+    wrong = np.flatnonzero(~np.asarray(pc.fill_null(placed, False), dtype=bool))
+    if len(wrong):
+        at = int(rows[wrong[0]])
+        raise _bad(path, lines[at], line + at + 1, "a position from 1, and whether it was clicked")
     fields = [head.decode(errors="replace").split("\t") for head in heads] or [["", "", ""]]
     ids, texts, others = (pa.array(column) for column in zip(*fields, strict=True))
     take = pa.array(owner)

@@ -47,16 +47,20 @@ def stream(path: Path, *needed: str) -> Iterator[pa.RecordBatch]:
         needed: Columns that must be there besides the vectors.
 
     Raises:
-        DataError: The file cannot be read or misses a column.
+        DataError: The file cannot be read, misses a column or has no rows.
     """
+    empty = True
     try:
         for batch in _batches(path):
             missing = {VECTORS, *needed} - set(batch.schema.names)
             if missing:
                 raise DataError.at(path, f"column {sorted(missing)[0]!r} is missing")
+            empty = False
             yield batch
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError.at(path, f"expected a Parquet or Feather file: {error}") from None
+    if empty:
+        raise DataError.at(path, "has no rows")
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -74,18 +78,21 @@ def _log(path: Path, limit: int | None) -> tuple[ClickLog, Queries]:
         batch = batch.slice(0, None if limit is None else max(limit - read, 0))
         read += len(batch)
         features.append(_matrix(batch))
-        positions.append(_flat(batch, "position"))
-        clicks.append(_flat(batch, "click"))
+        positions.append(_flat(path, batch, "position"))
+        clicks.append(_flat(path, batch, "click"))
         sizes.append(_sizes(batch))
         if read == limit:
             break
+    places = np.concatenate(positions).astype(np.int64)
+    if len(places) and places.min() < 1:
+        raise DataError.at(path, f"position: expected numbers from 1, found {places.min()}")
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
     shown = int(offsets[-1])
     ids = [str(session) for session in range(read)]
     log = ClickLog(
         offsets,
         np.arange(shown),
-        np.concatenate(positions).astype(np.int64),
+        places,
         np.concatenate(clicks) > 0,
     )
     return log, Queries(ids, offsets, np.concatenate(features))
@@ -101,7 +108,7 @@ def _annotated(path: Path) -> Queries:
         [str(query) for query in range(len(sizes))],
         np.concatenate([[0], np.cumsum(sizes)]),
         np.concatenate([_matrix(batch) for batch in batches]),
-        np.concatenate([_flat(batch, "label") for batch in batches]).astype(np.float32),
+        np.concatenate([_flat(path, batch, "label") for batch in batches]).astype(np.float32),
         bucket,
     )
 
@@ -110,8 +117,12 @@ def _sizes(batch: pa.RecordBatch) -> np.ndarray:
     return batch[VECTORS].value_lengths().to_numpy(zero_copy_only=False)
 
 
-def _flat(batch: pa.RecordBatch, name: str) -> np.ndarray:
-    return batch[name].flatten().to_numpy(zero_copy_only=False)
+def _flat(path: Path, batch: pa.RecordBatch, name: str) -> np.ndarray:
+    """Numbers that stand beside the vectors, one each."""
+    values, column = batch[name].flatten(), batch[name].value_lengths()
+    if values.null_count or not np.array_equal(column, _sizes(batch)):
+        raise DataError.at(path, f"{name}: expected a list with a number for each vector")
+    return values.to_numpy(zero_copy_only=False)
 
 
 def _matrix(batch: pa.RecordBatch) -> np.ndarray:
