@@ -93,3 +93,16 @@ def test_a_bad_event_is_named_and_may_be_skipped(tmp_path, bad, message):
 def test_a_folder_without_files_is_refused(tmp_path):
     with pytest.raises(DataError, match="expected files of JSON lines, found none"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2017-01-01T14:52:33Z", "2017-01-01 14:52:33+00:00"),
+        ("2017-01-01T14:52:33", "2017-01-01 14:52:33+00:00"),
+        ("2017-01-01T14:52:33+01:00", "NaT"),
+    ],
+)
+def test_a_time_of_publishing_in_another_zone_is_unknown(tmp_path, text, moment):
+    write(tmp_path / "20170101", event(1, publishtime=text))
+    assert str(read(tmp_path)[0]["news"]["published_at"].iloc[0]) == moment

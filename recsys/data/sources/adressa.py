@@ -7,7 +7,7 @@ that one news, clicked, at an unknown position; its number is ``eventId``. Event
 
 A news is known from its events: the first that has a title, category or time of publishing gives
 it. ``category1`` such as ``nyheter|trondheim`` is category and subcategory. A time of publishing
-that cannot be read is unknown.
+that cannot be read, or is of another zone than UTC, is unknown.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,8 @@ _NEWS = ("title", "category1", "publishtime")
 _MAX_TIME = 2**32
 _FIRST = pc.ScalarAggregateOptions(skip_nulls=True)
 _COMPACT_PARTS = 16
-_PATTERN, _SECONDS = "%Y-%m-%dT%H:%M:%S", len("2017-01-01T14:52:33")  # ".000Z" follows
+_PATTERN, _SECONDS = "%Y-%m-%dT%H:%M:%S", len("2017-01-01T14:52:33")
+_UTC = rf"^.{{{_SECONDS}}}(\.[0-9]+)?Z?$"
 
 
 def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
@@ -106,9 +107,9 @@ def _merged(news: list[pa.Table]) -> pa.Table:
 
 def _news(events: pa.Table) -> pa.Table:
     categories = pc.split_pattern(pc.fill_null(events["category1"], ""), "|", max_splits=1)
-    published = pc.strptime(
-        pc.utf8_slice_codeunits(events["publishtime"], 0, _SECONDS), _PATTERN, "us", True
-    )
+    in_utc = pc.match_substring_regex(events["publishtime"], _UTC)
+    moment = pc.utf8_slice_codeunits(events["publishtime"], 0, _SECONDS)
+    published = pc.strptime(pc.if_else(in_utc, moment, None), _PATTERN, "us", True)
     return pa.table(
         {
             "news_id": events["id"],
