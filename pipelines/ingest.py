@@ -66,8 +66,9 @@ def main(
         about = {"dataset": str(out), "source": source, "dropped": dropped}
         emit({**counts.model_dump(), **about, "attributes": dataset.info.attributes})
         return
-    err.print(f"{out}: {counts.slates:,} slates, {counts.impressions:,} impressions, ", end="")
-    err.print(f"{counts.clicks:,} clicks; {sum(dropped.values()):,} rows left out")
+    held = f"{counts.slates:,} slates, {counts.impressions:,} impressions, {counts.clicks:,} clicks"
+    held = held if counts.impressions else f"{counts.ratings:,} ratings"
+    err.print(f"{out}: {held}; {sum(dropped.values()):,} rows left out")
     err.print(f"Next: recsys inspect {out}")
 
 

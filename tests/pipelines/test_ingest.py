@@ -10,6 +10,7 @@ import pytest
 from pipelines import cli
 from pipelines.ingest import SOURCES
 from recsys.data.dataset import Dataset
+from recsys.data.sources.yahoo_r3 import PARTS
 
 REPOSITORY = Path(__file__).parents[2]
 GOOD = "1\tU1\t11/15/2019 9:05:58 AM\tN3\tN1-0 N2-1\n"
@@ -63,6 +64,13 @@ def test_without_json_stdout_stays_empty(raw, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert "1 slates, 2 impressions, 1 clicks; 0 rows left out" in said.err
+
+
+def test_a_log_of_ratings_is_told_by_its_ratings(tmp_path, capsys):
+    for name in PARTS:
+        (tmp_path / name).write_text("1\t7\t5\n")
+    ingest(tmp_path, tmp_path / "d", source="yahoo-r3")
+    assert "d: 2 ratings; 0 rows left out" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
