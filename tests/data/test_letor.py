@@ -76,6 +76,12 @@ def test_a_bad_line_is_named(tmp_path, line, found):
         letor.load(path)
 
 
+def test_lines_of_a_query_that_are_apart_are_refused(path):
+    path.write_text(LINES + LINES.splitlines()[0] + "\n")
+    with pytest.raises(DataError, match=r"train\.txt: expected the lines of a query .* '10' again"):
+        letor.load(path)
+
+
 def test_an_index_above_the_width_is_named(path):
     with pytest.raises(DataError, match=r"train\.txt:1: .* from 1 to 2"):
         letor.load(path, num_features=2)

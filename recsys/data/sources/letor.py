@@ -6,6 +6,7 @@ Folders are laid out as published: ``Fold1..Fold5`` with ``train.txt``, ``vali.t
 or the five parts ``S1.txt..S5.txt``, of which fold k trains on three in turn; or one fold alone.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,11 +62,16 @@ def load(path: Path, num_features: int | None = None) -> Queries:
     """Read a whole file.
 
     Raises:
-        DataError: A line breaks the format; the message has its number.
+        DataError: A line breaks the format, and the message has its number; or the lines of a query
+            are not adjacent.
     """
     parts = list(stream(path, num_features))
     width = max(part.features.shape[1] for part in parts)
-    return concatenate(_widened(part, width) for part in parts)
+    whole = concatenate(_widened(part, width) for part in parts)
+    query, times = Counter(whole.ids).most_common(1)[0]
+    if times > 1:
+        raise DataError.at(path, f"expected the lines of a query together, found {query!r} again")
+    return whole
 
 
 def stream(
