@@ -67,6 +67,18 @@ def test_a_news_of_every_slate_is_seen_by_who_came_and_by_nobody_else():
     assert found.tolist() == [1.0, 0.0, 0.0]
 
 
+def test_a_news_can_be_shown_in_every_hour_of_its_life_and_in_no_other(written, small):
+    config = small[0].config
+    news = pd.read_parquet(written / "truth" / "news.parquet").set_index("news_id")
+    shown = pd.read_parquet(written / "truth" / "inclusion.parquet")
+    hours = shown.groupby(shown["news_id"].astype(str))["hour"].agg(["min", "max", "size"])
+    life = news[["live_from", "live_until"]].sub(config.start).div(pd.Timedelta(hours=1))
+    life = life.clip(0, config.hours).loc[hours.index]
+    assert (hours["min"] == life["live_from"]).all()
+    assert (hours["max"] + 1 == life["live_until"]).all()
+    assert (hours["size"] == life["live_until"] - life["live_from"]).all()
+
+
 def test_exposure_is_calibrated(truth, impressions):
     users, news = truth.readers, truth.news
     seen = np.zeros((len(users), len(news)), bool)
