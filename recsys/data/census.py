@@ -145,7 +145,10 @@ class Census:
         _refuse(slates[starts], repeats, "a news twice")
 
     def _note_times(self, column: pa.ChunkedArray) -> None:
-        span = pc.min_max(column).as_py()
+        try:
+            span = pc.min_max(column).as_py()
+        except OverflowError:
+            raise DataError("time: expected a year from 1 to 9999") from None
         if span["min"] is not None:
             self._times.append((span["min"], span["max"]))
 

@@ -6,6 +6,8 @@ from recsys.data.schema import conform
 from recsys.errors import DataError
 from tests.data.tables import START, TWO_SLATES, impressions, news, times
 
+AFAR = pa.array([2**60], pa.int64()).cast(pa.timestamp("us", "UTC"))
+
 
 def census(*tables):
     counted = Census()
@@ -74,6 +76,7 @@ def test_ratings_alone_are_a_dataset():
             [shown((1, "u", "a", True), (1, "u", "b", False), time=times(1, 2))],
             "slate_id 1 has more than one time",
         ),
+        ([shown((1, "u", "a", True), time=AFAR)], "time: expected a year from 1 to 9999"),
         ([shown((1, "u", "a", True), position=pa.array([-1]))], "position: expected 0"),
         ([shown((1, "u", "a", True), propensity=pa.array([0.0]))], "propensity: expected"),
         ([shown((1, "u", "a", True), propensity=pa.array([1.5]))], "propensity: expected"),
