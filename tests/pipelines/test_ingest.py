@@ -40,7 +40,12 @@ def test_a_raw_folder_becomes_a_dataset(raw, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("column", "values"), [("gender", ["male"]), ("article_ids_inview", [[10, None]])]
+    ("column", "values"),
+    [
+        ("gender", ["male"]),
+        ("article_ids_inview", [[10, None]]),
+        ("impression_time", [1684393200]),
+    ],
 )
 def test_a_column_of_another_kind_is_one_line_too(tmp_path, capsys, column, values):
     table = {

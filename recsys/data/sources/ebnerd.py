@@ -146,4 +146,6 @@ def _keys(lengths: np.ndarray, news: np.ndarray) -> np.ndarray:
 
 
 def _utc(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_timestamp(times.type):  # whose numbers would be taken for microseconds
+        raise pa.ArrowInvalid(f"impression_time: expected timestamps, found {times.type}")
     return times.cast(pa.timestamp("us")).cast(TIME)
