@@ -123,7 +123,7 @@ def test_a_missing_file_is_named(split):
 
 
 def test_news_are_described_by_the_mean_of_their_entities(split):
-    entity = '[{"Label": "X", "WikidataId": "Q%d", "Confidence": 1.0}]'
+    entity = '[{"Label": "Q2", "WikidataId": "Q%d", "Confidence": 1.0}]'
     (split / "news.tsv").write_text(
         f"N1\tn\tw\tT\tA\turl\t{entity % 1}\t{entity % 2}\nN2\tn\tw\tT\tA\turl\t{entity % 9}\t[]\n"
     )
