@@ -55,7 +55,12 @@ async def answering(
             metrics.shed.inc(shed)
             level = logging.DEBUG if shed else logging.INFO  # a flood must not become one of lines
             log.log(
-                level, "%s refused, request_id=%r: %s: %s", method, request_id, code.name, error
+                level,
+                "%s refused, request_id=%r: %s: %s",
+                method,
+                request_id,
+                code.name,
+                _text(error),
             )
             await _abort(context, code, error)
         except Exception:  # a defect: the log must hear of it, the caller learns only that

@@ -163,5 +163,13 @@ def test_a_report_has_1_to_1000_impressions(count):
     assert list(found) == ["impressions"]
 
 
+def test_of_too_many_only_the_number_is_looked_at():
+    """Half a million empty ones fit a message; to name each would stop the service for seconds."""
+    batch = [ranking_pb2.RankRequest(k=1_001)] * 257
+    assert list(violations(messages.asks, batch)) == ["requests"]
+    shown = report(*[{}] * 1_001)
+    assert list(violations(lambda r: messages.events(r, now=NOW), shown)) == ["impressions"]
+
+
 def test_nobody_cannot_be_forgotten():
     assert list(violations(messages.user_to_forget, model_pb2.ForgetRequest())) == ["user_id"]

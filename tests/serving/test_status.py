@@ -92,11 +92,14 @@ def test_every_offending_field_is_in_the_details():
     assert seen.details() == "k: expected 1 to 1000; and 1 more"
 
 
-def test_thousands_of_offending_fields_still_fit_the_trailers():
+def test_thousands_of_offending_fields_still_fit_the_trailers_and_a_line_of_the_log(caplog):
+    caplog.set_level("INFO")
     violations = {f"candidate_ids[{i}]": "expected at most 256 bytes" for i in range(10_000)}
     seen = failure(InvalidRequest(violations))
     assert seen.code() is Code.INVALID_ARGUMENT
     assert len(detail(seen, BadRequest).field_violations) == MAX_VIOLATIONS
+    (record,) = caplog.records
+    assert record.getMessage().endswith("expected at most 256 bytes; and 9999 more")
 
 
 def test_an_overloaded_service_says_when_to_come_back():
