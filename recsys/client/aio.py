@@ -44,7 +44,7 @@ class AsyncRankerClient:
             tls: Set for an encrypted channel.
 
         Raises:
-            ConfigError: A PEM file cannot be read.
+            ConfigError: A PEM file cannot be read, or only one of certificate and key is given.
         """
         self._target = target
         self._timeout_s = timeout_s

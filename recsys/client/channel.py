@@ -49,7 +49,7 @@ class Tls:
     ca: Path | None = None
     """Authorities of the service's certificate; None: the usual public ones."""
     cert: Path | None = None
-    """The client's own certificate, where the service asks for one."""
+    """The client's own certificate, where the service asks for one; with ``key``."""
     key: Path | None = None
     """The key of that certificate."""
 
@@ -58,10 +58,12 @@ def connect(target: str, tls: Tls | None, api: Any = grpc) -> Any:
     """Open a channel with ``grpc`` or with ``grpc.aio``; nothing is sent yet.
 
     Raises:
-        ConfigError: A PEM file cannot be read.
+        ConfigError: A PEM file cannot be read, or only one of certificate and key is given.
     """
     if tls is None:
         return api.insecure_channel(target, options=OPTIONS)
+    if (tls.cert is None) != (tls.key is None):  # gRPC would abort the whole process
+        raise ConfigError("cert, key: expected both of a client's certificate, or neither")
     ca, key, cert = map(_read, (tls.ca, tls.key, tls.cert))
     credentials = grpc.ssl_channel_credentials(ca, key, cert)
     return api.secure_channel(target, credentials, options=OPTIONS)

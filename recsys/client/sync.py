@@ -43,7 +43,7 @@ class RankerClient:
             tls: Set for an encrypted channel.
 
         Raises:
-            ConfigError: A PEM file cannot be read.
+            ConfigError: A PEM file cannot be read, or only one of certificate and key is given.
         """
         self._target = target
         self._timeout_s = timeout_s

@@ -13,3 +13,11 @@ def test_a_token_travels_as_a_bearer():
 def test_a_missing_certificate_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.pem: No such file"):
         connect("localhost:1", Tls(ca=tmp_path / "none.pem"))
+
+
+@pytest.mark.parametrize("part", ["cert", "key"])
+def test_half_of_a_clients_certificate_is_an_error(tmp_path, part):
+    """Left to gRPC it ends the process, at the first call."""
+    (tmp_path / "half.pem").write_text("-----BEGIN CERTIFICATE-----")
+    with pytest.raises(ConfigError, match="cert, key: expected both"):
+        connect("localhost:1", Tls(**{part: tmp_path / "half.pem"}))
