@@ -44,7 +44,8 @@ class AsyncRankerClient:
             tls: Set for an encrypted channel.
 
         Raises:
-            ConfigError: A PEM file cannot be read, or only one of certificate and key is given.
+            ConfigError: A PEM file cannot be read, only one of certificate and key is given, or
+                the token has other characters than printable ASCII.
         """
         self._target = target
         self._timeout_s = timeout_s

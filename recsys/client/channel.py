@@ -70,7 +70,13 @@ def connect(target: str, tls: Tls | None, api: Any = grpc) -> Any:
 
 
 def metadata(token: str | None) -> tuple[tuple[str, str], ...]:
-    """Write the token as the service expects it."""
+    """Write the token as the service expects it.
+
+    Raises:
+        ConfigError: It has other characters than printable ASCII, which no header carries.
+    """
+    if token and not (token.isascii() and token.isprintable()):
+        raise ConfigError("token: expected printable ASCII, without a line break at its end")
     return (("authorization", f"Bearer {token}"),) if token else ()
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.errors import ConfigError
@@ -69,6 +69,14 @@ class ServeSettings(BaseSettings):
     tls_ca: Path | None = None
     """PEM certificates of the authorities that clients' certificates must come from (mutual
     TLS); unset: clients need none."""
+
+    @field_validator("token")
+    @classmethod
+    def _can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        text = token.get_secret_value() if token else ""
+        if not (text.isascii() and text.isprintable()):
+            raise ValueError("expected printable ASCII, without a line break at its end")
+        return token
 
     @classmethod
     def read(cls, **given: Any) -> "ServeSettings":

@@ -10,6 +10,13 @@ def test_a_token_travels_as_a_bearer():
     assert metadata(None) == ()
 
 
+@pytest.mark.parametrize("token", ["s3cret\n", "sécret"])
+def test_a_token_that_no_header_carries_is_an_error_that_does_not_show_it(token):
+    with pytest.raises(ConfigError, match=r"^token: expected printable ASCII") as caught:
+        metadata(token)
+    assert "cret" not in str(caught.value)
+
+
 def test_a_missing_certificate_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.pem: No such file"):
         connect("localhost:1", Tls(ca=tmp_path / "none.pem"))

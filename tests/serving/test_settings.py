@@ -58,6 +58,13 @@ def test_an_unknown_setting_is_an_error():
         ServeSettings.read(prot=1)
 
 
+@pytest.mark.parametrize("token", ["s3cret\n", "sécret"])
+def test_a_token_that_no_client_could_send_is_an_error(token):
+    with pytest.raises(ConfigError, match=r"^token .*expected printable ASCII") as caught:
+        ServeSettings.read(token=token)
+    assert "cret" not in str(caught.value)
+
+
 def test_the_token_is_never_shown():
     assert "s3cret" not in repr(ServeSettings.read(token="s3cret"))
 
