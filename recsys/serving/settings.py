@@ -18,7 +18,11 @@ class ServeSettings(BaseSettings):
     """How one serving process listens, batches and follows the store."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RECSYS_", frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix="RECSYS_",
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
     redis: str = "embedded://store"

@@ -33,6 +33,7 @@ def test_variables_overrule_defaults_and_arguments_overrule_variables(monkeypatc
         ("max_batch", 0),
         ("precision", "float8"),
         ("poll_seconds", 0),
+        ("max_wait_ms", "inf"),
         ("metrics_port", -1),
     ],
 )
