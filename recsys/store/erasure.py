@@ -20,19 +20,32 @@ class Erasure:
         self._redis = client
         self._keys = keys
         self._salt: bytes | None = None
+        """As last seen; None: there was none, because nobody was erased yet."""
 
     def forget(self, user: UserId) -> int:
         """Erase a reader for good; returns keys removed."""
-        self._redis.set(self._keys.salt, secrets.token_bytes(32), nx=True)
-        self._redis.sadd(self._keys.forgotten, *self._tombstones([user]))
+        with self._redis.pipeline(transaction=True) as write:
+            write.set(self._keys.salt, secrets.token_bytes(32), nx=True)
+            write.get(self._keys.salt)
+            _, salt = write.execute()
+        self._redis.sadd(self._keys.forgotten, layout.tombstone(user, salt))
         return self._delete([user])
 
     def is_forgotten(self, users: Sequence[UserId]) -> list[bool]:
         """Say who was erased."""
-        stones = self._tombstones(users)
-        if not stones:
-            return [False] * len(users)
-        return [bool(hit) for hit in self._redis.smismember(self._keys.forgotten, stones)]
+        if not users:
+            return []
+        while True:
+            salt = self._salt
+            with self._redis.pipeline(transaction=False) as read:
+                read.get(self._keys.salt)
+                if salt is not None:
+                    stones = [layout.tombstone(user, salt) for user in users]
+                    read.smismember(self._keys.forgotten, stones)
+                found, *hits = read.execute()
+            self._salt = found
+            if found == salt:  # or else it is new: a Redis that lost its data gets another
+                return [bool(hit) for hit in hits[0]] if hits else [False] * len(users)
 
     def withdraw(self, users: Sequence[UserId]) -> None:
         """Delete again what was written for readers who were erased meanwhile."""
@@ -44,9 +57,3 @@ class Erasure:
         spaces = [Space(name.decode()) for name in self._redis.zrange(self._keys.spaces, 0, -1)]
         keys = [self._keys.vector(space, user) for space in spaces for user in users]
         return self._redis.unlink(*keys, *map(self._keys.history, users))
-
-    def _tombstones(self, users: Sequence[UserId]) -> list[bytes]:
-        """Salted hashes; none as long as there is no salt, because then nobody was erased."""
-        if self._salt is None:
-            self._salt = self._redis.get(self._keys.salt)
-        return [layout.tombstone(user, self._salt) for user in users] if self._salt else []

@@ -119,6 +119,19 @@ def test_erased_ids_cannot_be_read(store, client, prefix):
     assert b"reader" not in stone
 
 
+def test_an_erasure_after_redis_lost_its_data_is_known_to_everybody(store, server, client, prefix):
+    """The new Redis gets a new salt; a service that ran all the while knew the old one."""
+    store.forget("u1")
+    client.delete(f"{prefix}salt", f"{prefix}forgotten")
+    store.forget("u2")
+    with Redis(unix_socket_path=str(server.socket)) as others:
+        other = RedisStore(others, name="redis", prefix=prefix)
+        assert other.is_forgotten(USERS) == [False, True]
+        client.delete(f"{prefix}salt", f"{prefix}forgotten")
+        other.forget("u1")
+    assert store.is_forgotten(USERS) == [True, False]
+
+
 # -- a version is there whole or not at all
 
 
