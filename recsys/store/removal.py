@@ -9,8 +9,11 @@ from recsys.types import Space, Version
 
 _KEYS_A_STEP = 1_000
 _ABANDONED_SECONDS = 3_600
-_RETIRE = """
+_DELETE_VERSION = """
 if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
+local num_chunks = tonumber(redis.call('HGET', KEYS[3], 'news_chunks') or 0)
+for i = 0, num_chunks - 1 do redis.call('UNLINK', ARGV[2] .. i) end
+redis.call('UNLINK', KEYS[3], KEYS[4])
 return redis.call('ZREM', KEYS[1], ARGV[1])
 """
 
@@ -33,10 +36,8 @@ def prune(
     old = [
         meta
         for meta in metas[: max(len(metas) - keep, 0)]
-        if meta.version != spare and _retire(client, keys, meta.version)
+        if meta.version != spare and _delete_version(client, keys, meta.version)
     ]
-    for meta in old:
-        _delete_version(client, keys, meta.version)
     used = {meta.space for meta in versions()}
     left = {meta.space for meta in old}
     for name, written in client.zrange(keys.spaces, 0, -1, withscores=True):
@@ -61,16 +62,14 @@ def _steps(client: Any, pattern: bytes) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _retire(client: Any, keys: layout.Keys, version: Version) -> bool:
-    """Take a version off the list unless it is live, in one step."""
-    return bool(client.eval(_RETIRE, 2, keys.versions, keys.live, version))
+def _delete_version(client: Any, keys: layout.Keys, version: Version) -> bool:
+    """Delete a version, but for its space, unless it is live: in one step, so wholly or not at all.
 
-
-def _delete_version(client: Any, keys: layout.Keys, version: Version) -> None:
-    num_chunks = int(client.hget(keys.meta(version), "news_chunks") or 0)
-    for i in range(num_chunks):
-        client.unlink(keys.part(version, f"news:{i}"))
-    client.unlink(keys.part(version, "encoder"), keys.meta(version))
+    The step is short: Redis frees what is unlinked on a thread of its own.
+    """
+    parts = (keys.meta(version), keys.part(version, "encoder"))
+    chunks = keys.part(version, "news:")
+    return bool(client.eval(_DELETE_VERSION, 4, keys.versions, keys.live, *parts, version, chunks))
 
 
 def _delete_space(client: Any, keys: layout.Keys, space: Space) -> None:

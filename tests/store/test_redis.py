@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import redis
 from redis import Redis
 
 from recsys.errors import SpaceMismatch, StoreError, StoreUnavailable, VersionNotFound
@@ -230,6 +231,21 @@ def test_a_space_that_is_being_written_is_pruned_only_when_abandoned(store, cloc
 def test_pruning_leaves_nothing_of_a_version(store, keys):
     publish(store, meta(1))
     publish(store, meta(2))
+    store.prune(1)
+    assert not [key for key in keys() if "00000001" in key]
+
+
+def test_a_prune_that_breaks_is_finished_by_a_later_one(store, clock, keys, monkeypatch):
+    def lost(*_):
+        raise redis.ConnectionError("lost")
+
+    publish(store, meta(1))
+    publish(store, meta(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(store._redis, "unlink", lost)
+        with pytest.raises(StoreUnavailable):
+            store.prune(1)
+    clock.now += 3601
     store.prune(1)
     assert not [key for key in keys() if "00000001" in key]
 
