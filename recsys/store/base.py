@@ -109,7 +109,12 @@ class Store(Protocol):
         ...
 
     def news(self, version: Version) -> bytes:
-        """Return `Catalogue.to_bytes()` as published; raises VersionNotFound."""
+        """Return `Catalogue.to_bytes()` as published.
+
+        Raises:
+            VersionNotFound: There is no such version.
+            CheckpointError: They are damaged.
+        """
         ...
 
     def encoder(self, version: Version) -> bytes:

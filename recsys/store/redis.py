@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 from typing_extensions import override
 
-from recsys.errors import SpaceMismatch, StoreError, VersionNotFound
+from recsys.errors import CheckpointError, SpaceMismatch, VersionNotFound
 from recsys.store import layout, removal
 from recsys.store.base import Event, Limits, Store, VersionMeta
 from recsys.store.erasure import Erasure
@@ -125,7 +125,7 @@ class RedisStore(Store):
             data = b"".join(chunks)
             if layout.digest(data) == fields[b"news_digest"]:
                 return data
-        raise StoreError(f"{self.name}: the news of {version} are damaged; publish it again")
+        raise CheckpointError(f"{self.name}: the news of {version} are damaged; publish it again")
 
     @override
     @reachable

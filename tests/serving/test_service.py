@@ -5,7 +5,7 @@ import pytest
 
 from recsys.client import Filter, Impression, RankerClient, Request
 from recsys.errors import InvalidRequest, RecsysError, ServingError, VersionNotFound
-from recsys.rpc.v1 import ranking_pb2, ranking_pb2_grpc
+from recsys.rpc.v1 import model_pb2, model_pb2_grpc, ranking_pb2, ranking_pb2_grpc
 from tests.serving import world
 from tests.serving.world import best, clicked
 
@@ -97,6 +97,16 @@ def test_a_broken_version_cannot_be_activated(client, published):
     with pytest.raises(RecsysError, match="encoder"):
         client.activate(broken.version)
     assert client.model() == before
+
+
+def test_a_version_whose_news_are_damaged_fails_its_precondition(server, published):
+    damaged = world.publish(published, seed=1, day=2, activate=False).version
+    published._redis.append(published._keys.part(damaged, "news:0"), b"!")
+    with grpc.insecure_channel(server.address) as channel:
+        activate = model_pb2_grpc.ModelServiceStub(channel).Activate
+        with pytest.raises(grpc.RpcError, match="publish it again") as caught:
+            activate(model_pb2.ActivateRequest(version=damaged))
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
 def test_a_forgotten_reader_becomes_a_stranger_for_good(client, published):

@@ -12,7 +12,7 @@ import pytest
 import redis
 from redis import Redis
 
-from recsys.errors import SpaceMismatch, StoreError, StoreUnavailable, VersionNotFound
+from recsys.errors import CheckpointError, SpaceMismatch, StoreUnavailable, VersionNotFound
 from recsys.store import layout
 from recsys.store.connect import open_store
 from recsys.store.embedded import EmbeddedServer
@@ -148,7 +148,7 @@ def test_news_are_cut_into_chunks(store, client, prefix, monkeypatch):
 def test_damaged_news_are_refused(store, client, prefix):
     publish(store, meta())
     client.append(f"{prefix}v:{meta().version}:news:0", b"!")
-    with pytest.raises(StoreError, match="damaged; publish it again"):
+    with pytest.raises(CheckpointError, match="damaged; publish it again"):
         store.news(meta().version)
 
 
@@ -175,7 +175,7 @@ def test_readers_see_whole_versions_only_while_one_is_published_again(
     while not done.is_set():
         try:
             seen.add(store.news(meta().version))
-        except StoreError as error:  # three reads in a row were overtaken: said, not served
+        except CheckpointError as error:  # three reads in a row were overtaken: said, not served
             assert "damaged" in str(error)
     thread.join()
     assert seen <= set(wholes)
