@@ -24,6 +24,8 @@ ERRORS: dict[grpc.StatusCode, type[RecsysError]] = {
     grpc.StatusCode.CANCELLED: ServingError,
     grpc.StatusCode.UNAUTHENTICATED: ServingError,
 }
+TOO_LARGE = "message larger than max"
+"""What gRPC says of a message over the limit; its code is that of a service that is overloaded."""
 RUNGS = {
     ranking_pb2.RUNG_SESSION: "session",
     ranking_pb2.RUNG_CACHED: "cached",
@@ -123,7 +125,7 @@ def models(response: model_pb2.ListVersionsResponse) -> list[Model]:
 def error(failure: grpc.RpcError, target: str) -> RecsysError:
     """Turn a failed call into one of our errors; the text names the service when it was away."""
     code, details = failure.code(), failure.details() or failure.code().name
-    if code is grpc.StatusCode.INVALID_ARGUMENT:
+    if code is grpc.StatusCode.INVALID_ARGUMENT or TOO_LARGE in details:
         return InvalidRequest(_violations(failure) or {"request": details})
     cls = ERRORS.get(code, RecsysError)
     if cls is not ServingError:

@@ -37,6 +37,11 @@ def test_errors_are_ours_and_name_what_is_wrong(client):
         client.activate("v9")
 
 
+def test_a_request_that_is_too_large_is_not_to_be_tried_again(client):
+    with pytest.raises(InvalidRequest, match=r"^request: .*larger than max"):
+        client.rank("ann", candidate_ids=["x" * 200] * 6_000)
+
+
 def test_nobody_there_is_one_line_with_the_target():
     with RankerClient(NOBODY) as client, pytest.raises(ServingError) as caught:
         client.rank("ann")
