@@ -1,6 +1,7 @@
 """Who may call, and in what envelope: TLS and a bearer token, both off unless set."""
 
 import hmac
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ def server_credentials(settings: ServeSettings) -> grpc.ServerCredentials | None
     """Read the server's key and certificates; None when TLS is off.
 
     Raises:
-        ConfigError: Only one of key and certificate is set, or a file cannot be read.
+        ConfigError: Only one of key and certificate is set, a file cannot be read or is not what it
+            should be, or key and certificate do not belong together.
     """
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise ConfigError("tls_cert, tls_key: set both, or neither")
@@ -27,6 +29,7 @@ def server_credentials(settings: ServeSettings) -> grpc.ServerCredentials | None
         return None
     pair = (_read("tls_key", settings.tls_key), _read("tls_cert", settings.tls_cert))
     authorities = _read("tls_ca", settings.tls_ca) if settings.tls_ca else None
+    _check(settings.tls_cert, settings.tls_key, settings.tls_ca)
     return grpc.ssl_server_credentials(
         [pair], root_certificates=authorities, require_client_auth=authorities is not None
     )
@@ -40,6 +43,20 @@ def _read(field: str, path: Path) -> bytes:
     if b"-----BEGIN" not in text:
         raise ConfigError(f"{field}: {path}: expected PEM text that starts with -----BEGIN")
     return text
+
+
+def _check(cert: Path, key: Path, ca: Path | None) -> None:
+    """Try the files out: gRPC says no more of wrong ones than that it cannot listen."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key, password="")  # never ask for one
+        if ca:
+            context.load_verify_locations(ca)
+    except ssl.SSLError as error:
+        raise ConfigError(
+            "tls_cert, tls_key, tls_ca: expected PEM certificates, and the key of tls_cert without "
+            f"a password: {error.reason or error}"
+        ) from None
 
 
 class BearerToken(grpc.aio.ServerInterceptor):

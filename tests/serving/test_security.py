@@ -15,16 +15,19 @@ from tests.serving import world
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="makes keys with openssl")
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """A self-signed certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
+def make_pair(folder):
     cert, key = folder / "cert.pem", folder / "key.pem"
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     command = [*made, *names, "-keyout", str(key), "-out", str(cert)]
     subprocess.run(command, check=True, capture_output=True)
     return cert, key
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A self-signed certificate for localhost, and its key."""
+    return make_pair(tmp_path_factory.mktemp("tls"))
 
 
 def test_tls_is_off_unless_set():
@@ -43,6 +46,20 @@ def test_a_missing_or_foreign_file_is_named(tmp_path):
         given = ServeSettings.read(tls_cert=tmp_path / name, tls_key=tmp_path / name)
         with pytest.raises(ConfigError, match=rf"tls_key: .*{name}.*{message}"):
             server_credentials(given)
+
+
+@needs_openssl
+def test_files_that_do_not_fit_are_told_before_the_port_is_bound(pair, tmp_path):
+    (cert, key), (_, other_key) = pair, make_pair(tmp_path)
+    damaged = tmp_path / "damaged.pem"
+    damaged.write_text("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n")
+    for given in (
+        {"tls_cert": cert, "tls_key": other_key},
+        {"tls_cert": damaged, "tls_key": key},
+        {"tls_cert": cert, "tls_key": key, "tls_ca": damaged},
+    ):
+        with pytest.raises(ConfigError, match="tls_cert, tls_key, tls_ca: expected"):
+            server_credentials(ServeSettings.read(**given))
 
 
 @needs_openssl
