@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.console import emit, err, out
@@ -25,7 +26,7 @@ def main(
 
     Example: recsys inspect data/ml-100k
     """
-    with err.status(f"checking {dataset}"):
+    with err.status(escape(f"checking {dataset}")):
         report = inspect(Dataset.open(dataset))
     if json:
         emit(report)
@@ -78,7 +79,8 @@ def _coverage(values: "pd.Series[Any]") -> dict[str, Any]:
 
 
 def _summary(title: str, report: dict[str, Any]) -> Table:
-    table = Table(title=f"{title}  ({report['source']})", show_header=False, title_justify="left")
+    title = escape(f"{title}  ({report['source']})")
+    table = Table(title=title, show_header=False, title_justify="left")
     for name in ("readers", "news", "slates", "impressions", "clicks"):
         table.add_row(name, f"{report[name]:,}")
     if report["ratings"]:
@@ -106,15 +108,15 @@ def _attribute_table(attributes: dict[str, dict[str, Any]], num_readers: int) ->
     table.add_column("share", justify="right")
     for name, attribute in attributes.items():
         for place, (value, count) in enumerate(_rows(attribute)):
-            label = "" if place else name
+            label = "" if place else escape(name)
             table.add_row(label, value, f"{count:,}", f"{count / num_readers:.1%}")
         table.add_section()
     return table
 
 
 def _rows(attribute: dict[str, Any]) -> list[tuple[str, int]]:
-    """Return the most frequent values, then the others as one, then the missing."""
-    values = list(attribute["values"].items())
+    """Return the most frequent values, then the others as one, then the missing, as markup."""
+    values = [(escape(value), count) for value, count in attribute["values"].items()]
     rest, missing = values[MAX_VALUES:], attribute["missing"]
     others = [(f"{len(rest)} more", sum(count for _, count in rest))] if rest else []
     return values[:MAX_VALUES] + others + ([("[yellow]missing", missing)] if missing else [])

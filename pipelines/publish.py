@@ -67,7 +67,9 @@ def main(
         emit(report)
         return
     out.print(_summary(report))
-    err.print(f"next: recsys serve --redis {without_password(redis)}", highlight=False)
+    err.print(
+        f"next: recsys serve --redis {without_password(redis)}", highlight=False, markup=False
+    )
 
 
 def gate(
@@ -96,14 +98,18 @@ def gate(
     if not path.exists():
         if require_audit and not force:
             raise Refused(f"{path}: there is no audit; run recsys audit {run} first")
-        err.print(f"warning: {run} was not audited; see recsys audit --help", style="yellow")
+        _warn(f"{run} was not audited; see recsys audit --help")
         return ""
     verdict, reason = _objection(path, manifest, attackers)
     if reason and not force:
         raise Refused(f"{reason}; --force publishes it all the same")
     if reason:
-        err.print(f"warning: {reason}; published by force", style="yellow", highlight=False)
+        _warn(f"{reason}; published by force")
     return verdict
+
+
+def _warn(text: str) -> None:
+    err.print(f"warning: {text}", style="yellow", highlight=False, markup=False)
 
 
 def _objection(path: Path, manifest: Manifest, attackers: Collection[str]) -> tuple[str, str]:

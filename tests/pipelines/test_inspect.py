@@ -53,6 +53,17 @@ def test_people_get_tables(folder, capsys):
         assert words in said.out
 
 
+def test_names_and_values_in_brackets_are_shown_as_they_are(folder, capsys):
+    with DatasetWriter(folder.parent / "[b]d", "test") as writer:
+        writer.news(news("a"))
+        writer.impressions(impressions(*TWO_SLATES))
+        writer.attributes(pa.table({"user_id": ["u", "v"], "[i]age": ["[20", "[/unknown]"]}))
+    code, said = inspect(folder.parent / "[b]d", capsys)
+    assert code == 0
+    for words in ("[b]d", "[i]age", "[20", "[/unknown]"):
+        assert words in said.out
+
+
 def test_a_dataset_that_changed_is_refused(folder, capsys):
     table = pq.read_table(folder / "impressions.parquet")
     pq.write_table(pa.concat_tables([table, table]), folder / "impressions.parquet")

@@ -86,6 +86,12 @@ def test_publishing_a_run_again_replaces_its_version(trained, url):
         assert len(store.versions()) == 1
 
 
+def test_a_folder_named_in_brackets_is_told_as_it_is(trained, url, capsys):
+    run_folder = trained.rename(trained.parent / "[red]run")
+    assert publish(run_folder, url) == 0
+    assert "[red]run was not audited" in capsys.readouterr().err
+
+
 def test_a_run_without_audit_is_published_with_a_warning(trained, url, capsys):
     assert publish(trained, url) == 0
     assert "was not audited" in capsys.readouterr().err

@@ -63,7 +63,9 @@ def test_candidates_and_filters_reach_the_service(capsys, target):
 
 def test_a_person_reads_a_table_with_titles(capsys, target, tmp_path):
     with DatasetWriter(tmp_path / "data", "test") as writer:
-        titles = [f"Title of {news}, which is longer than a screen is wide" for news in world.IDS]
+        titles = [
+            f"[video] Title of {news}, longer than a screen is wide [/b]" for news in world.IDS
+        ]
         writer.news(pa.table({"news_id": world.IDS, "title": titles}))
         writer.impressions(
             pa.table(
@@ -81,7 +83,7 @@ def test_a_person_reads_a_table_with_titles(capsys, target, tmp_path):
     table = capsys.readouterr().out
     first, second = world.best(0, "ann", hidden=world.clicked("ann"))[:2]
     for place, news in enumerate((first, second), start=1):
-        (line,) = (line for line in table.splitlines() if f"Title of {news}," in line)
+        (line,) = (line for line in table.splitlines() if f"[video] Title of {news}," in line)
         assert re.search(rf"{place} +│ {news} +│.*│ +\d+\.\d{{4}} │ +1 │", line)
     assert "from the reader's published vector" in table
 
