@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.console import emit, out
@@ -84,7 +85,8 @@ def _try(part: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(part, check())
     except Exception as error:  # a broken binary may raise anything, and the user must hear of it
-        return Finding(part, "", f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        first, *_ = [*str(error).splitlines(), ""]
+        return Finding(part, "", f"{type(error).__name__}: {first}")
 
 
 def _look_up() -> str:
@@ -142,5 +144,5 @@ def _show(findings: list[Finding]) -> None:
         table.add_column(column, overflow="fold")
     for finding in findings:
         mark = "[red]✗[/red]" if finding.problem else "[green]✓[/green]"
-        table.add_row(mark, finding.part, finding.version or "—", finding.problem)
+        table.add_row(mark, finding.part, finding.version or "—", escape(finding.problem))
     out.print(table)

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from pipelines import cli, doctor
 
 
@@ -18,9 +20,25 @@ def test_a_pair_that_does_not_fit_is_a_problem_with_a_remedy(monkeypatch):
     assert cli.run(["doctor"]) == 1
 
 
-def test_a_broken_part_is_said_in_a_line_and_not_raised(monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            ImportError("undefined symbol: _ZN3c10\nand more"),
+            "ImportError: undefined symbol: _ZN3c10",
+        ),
+        (AssertionError(), "AssertionError: "),
+    ],
+)
+def test_a_broken_part_is_said_in_a_line_and_not_raised(error, line):
     def broken():
-        raise ImportError("undefined symbol: _ZN3c10\nand more")
+        raise error
 
-    finding = doctor._try("embedding lookup", broken)
-    assert finding.problem == "ImportError: undefined symbol: _ZN3c10"
+    assert doctor._try("embedding lookup", broken).problem == line
+
+
+def test_a_problem_is_shown_as_it_is(monkeypatch, capsys):
+    found = [doctor.Finding("CUDA", "", "OSError: [/lib] is no folder")]
+    monkeypatch.setattr(doctor, "examine", lambda: found)
+    assert cli.run(["doctor"]) == 1
+    assert "[/lib] is no folder" in capsys.readouterr().out
