@@ -80,6 +80,8 @@ class Batcher(Generic[Request, Reply]):
         try:
             while True:
                 batch = await self._next_batch()
+                if not batch:  # all callers have gone
+                    continue
                 requests = [request for group in batch.values() for request in group]
                 try:
                     replies = await loop.run_in_executor(self._thread, self._compute, requests)
@@ -91,7 +93,10 @@ class Batcher(Generic[Request, Reply]):
             self._thread.shutdown(wait=False)
 
     async def _next_batch(self) -> Batch[Reply, Request]:
-        """Wait for a first group; then, when it has company, for more until full or late."""
+        """Wait for a first group; then, when it has company, for more until full or late.
+
+        Groups whose callers have gone meanwhile are left out, perhaps all.
+        """
         batch = await self._first()
         if not self._config.max_wait_ms or len(batch) == 1:
             return batch
@@ -102,7 +107,7 @@ class Batcher(Generic[Request, Reply]):
                     await self._arrived.wait()
         except TimeoutError:
             pass
-        return batch
+        return {future: group for future, group in batch.items() if not future.done()}
 
     async def _first(self) -> Batch[Reply, Request]:
         batch: Batch[Reply, Request] = {}

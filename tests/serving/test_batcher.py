@@ -177,3 +177,25 @@ def test_a_caller_that_has_gone_is_not_computed_and_frees_its_place():
 
     asyncio.run(scene())
     assert batches == [[0], [2]]
+
+
+def test_a_caller_that_goes_while_its_batch_waits_for_company_is_not_computed():
+    batches = []
+
+    def compute(xs):
+        batches.append(list(xs))
+        return xs
+
+    async def scene():
+        batcher = Batcher(compute, BatcherConfig(max_batch=3, max_wait_ms=600_000))
+        callers = [asyncio.create_task(batcher.submit([x])) for x in (1, 2)]
+        server = asyncio.create_task(batcher.run())
+        await asyncio.sleep(0.01)
+        callers.pop(0).cancel()
+        callers.append(asyncio.create_task(batcher.submit([3])))
+        async with asyncio.timeout(60):
+            await asyncio.gather(*callers)
+        server.cancel()
+
+    asyncio.run(scene())
+    assert batches == [[2, 3]]
