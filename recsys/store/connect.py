@@ -5,6 +5,7 @@ from typing import Any
 
 from redis import ConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -18,7 +19,8 @@ _REMOTE_URL = re.compile(r"(\w+://)?([^?]*@)?([^?@]*)(\?[^@]*)?")
 _OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": 2.0,
     "socket_timeout": 30.0,  # the longest command reads 8 MiB
-    "retry": Retry(ExponentialBackoff(cap=0.2, base=0.05), retries=2),
+    # Not after a timeout: what was sent may still be done, and a report done twice counts twice.
+    "retry": Retry(ExponentialBackoff(cap=0.2, base=0.05), 2, (RedisConnectionError,)),
 }
 
 

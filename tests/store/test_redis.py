@@ -17,6 +17,7 @@ from recsys.store import layout
 from recsys.store.connect import open_store
 from recsys.store.embedded import EmbeddedServer
 from recsys.store.redis import RedisStore
+from tests.serving.world import free_port, redis_process
 from tests.store.contract import (
     LIMITS,
     ONES,
@@ -307,3 +308,27 @@ def test_a_redis_that_goes_away_is_unavailable(tmp_path):
             store.ping()
     store.close()
     server.close()
+
+
+def test_a_report_that_is_not_answered_in_time_is_not_sent_again(tmp_path, monkeypatch):
+    """Redis does what it has received when it goes on, for callers that have gone as well."""
+    port = free_port()
+    with redis_process(tmp_path, port) as process:
+        store = open_store(f"redis://127.0.0.1:{port}?socket_timeout=0.2")
+        erased = store.is_forgotten
+        goes_on = threading.Timer(0.3, process.send_signal, [signal.SIGCONT])
+
+        def then_redis_hangs(users):
+            gone = erased(users)
+            process.send_signal(signal.SIGSTOP)
+            goes_on.start()
+            return gone
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "is_forgotten", then_redis_hangs)
+            with pytest.raises(StoreUnavailable, match="Timeout"):
+                store.report([event()])
+        goes_on.join()
+        time.sleep(0.2)
+        assert len(list(store.events())) == 1
+        store.close()
