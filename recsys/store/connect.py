@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from redis import ConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
@@ -74,9 +75,13 @@ def _embedded(server: EmbeddedServer) -> Redis:
 
 def _remote(url: str) -> Redis:
     try:
-        return Redis.from_url(url, **_OPTIONS)
-    except (ValueError, RedisError):  # its text may quote a part of the password
+        client = Redis.from_url(url, **_OPTIONS)
+        client.connection_pool.make_connection()  # tells an option that there is not
+        if not url.startswith("unix:"):
+            int(urlsplit(url).path.strip("/") or 0)  # the library takes another word for 0
+    except (TypeError, ValueError, RedisError):  # its text may quote a part of the password
         raise ConfigError(
             f"{without_password(url)!r} is no store: expected embedded://PATH, "
             "redis://HOST:PORT/DB, rediss://… or unix:///SOCKET"
         ) from None
+    return client
