@@ -70,7 +70,7 @@ class Lookup:
         except (StoreUnavailable, TimeoutError) as error:
             self._retry_at = self._clock() + RETRY_SECONDS
             self._metrics.store_failures.labels("unavailable").inc()
-            log.warning("store lost, ranking without it: %s", error or "no answer in time")
+            log.warning("store lost, ranking without it: %s", str(error) or "no answer in time")
             return Known({}, {}, frozenset(users))
 
     def _ask(self, meta: VersionMeta, users: Sequence[UserId]) -> Known:

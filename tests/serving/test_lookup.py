@@ -100,11 +100,12 @@ def test_a_lost_store_is_left_alone_for_a_while_and_then_asked_again(lookup, met
     assert "ann" in lookup.readers(meta, ["ann"]).vectors
 
 
-def test_a_store_that_hangs_does_not_hold_the_batch(meta, store, metrics):
+def test_a_store_that_hangs_does_not_hold_the_batch(meta, store, metrics, caplog):
     lookup = Lookup(store, metrics, patience_seconds=0.05)
     store.hangs = threading.Event()
     assert lookup.readers(meta, ["ann"]).withheld == {"ann"}
     assert not store.hangs.is_set()  # it hangs still
+    assert caplog.messages == ["store lost, ranking without it: no answer in time"]
     store.hangs.set()
     lookup.close()
 
