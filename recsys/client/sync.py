@@ -114,15 +114,16 @@ class RankerClient:
             ServingError: It has none when the time is over.
         """
         deadline = time.monotonic() + timeout_s
-        while not self._is_ready():
+        while not self._is_ready(deadline - time.monotonic()):
             if time.monotonic() >= deadline:
                 raise ServingError(f"{self._target} is not ready after {timeout_s:g} s")
             time.sleep(POLL_SECONDS)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, seconds_left: float) -> bool:
         request = health_pb2.HealthCheckRequest(service=RANKING)
+        timeout = min(self._timeout_s, seconds_left)
         try:
-            reply = self._health.Check(request, timeout=self._timeout_s)
+            reply = self._health.Check(request, timeout=timeout)
         except grpc.RpcError:
             return False
         return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)

@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 import threading
@@ -58,10 +59,18 @@ def test_waiting_ends_when_a_version_is_there():
         publishing.join()
 
 
-def test_waiting_gives_up_in_time():
+@pytest.fixture
+def silent():
+    """The address of a service that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield "{}:{}".format(*listening.getsockname())
+
+
+@pytest.mark.parametrize("somebody", [True, False])
+def test_waiting_gives_up_in_time(somebody, silent):
     start = time.monotonic()
     with (
-        RankerClient(NOBODY) as client,
+        RankerClient(silent if somebody else NOBODY, timeout_s=60) as client,
         pytest.raises(ServingError, match=r"not ready after 0\.3 s"),
     ):
         client.wait_ready(0.3)
