@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from recsys.errors import StoreUnavailable
 from recsys.store import layout
 from recsys.store.base import Limits, VersionMeta
 from recsys.store.erasure import Erasure
@@ -100,7 +101,11 @@ class Publication:
             return read.execute()
 
     def commit(self, news: bytes, encoder: bytes, *, activate: bool) -> None:
-        """Stage the big parts, then put everything in place at once; ``live`` moves last."""
+        """Stage the big parts, then put everything in place at once; ``live`` moves last.
+
+        Raises:
+            StoreUnavailable: Staging took so long that parts have expired.
+        """
         meta, keys = self._meta, self._keys
         parts = {
             f"news:{i}": news[at : at + layout.CHUNK_BYTES]
@@ -111,6 +116,7 @@ class Publication:
             staged = keys.staged(meta.version, self._token, name)
             self._redis.set(staged, data, ex=_STAGED_SECONDS)
         before = int(self._redis.hget(keys.meta(meta.version), "news_chunks") or 0)
+        self._renew(parts)
         fields = {"news_chunks": num_chunks, "news_digest": layout.digest(news)}
         with self._redis.pipeline(transaction=True) as write:
             for name in parts:
@@ -124,6 +130,17 @@ class Publication:
             if activate:
                 write.set(keys.live, meta.version)
             write.execute()
+
+    def _renew(self, parts: Iterable[str]) -> None:
+        """Give staged parts another hour; a transaction would go on without one that is gone."""
+        with self._redis.pipeline(transaction=False) as write:
+            for name in parts:
+                staged = self._keys.staged(self._meta.version, self._token, name)
+                write.expire(staged, _STAGED_SECONDS)
+            if not all(write.execute()):
+                raise StoreUnavailable(
+                    f"{self._meta.version}: what was staged an hour ago is gone; publish it again"
+                )
 
     def remove_stale(self) -> None:
         """Delete vectors that an earlier publish of this space wrote and this one did not."""

@@ -259,6 +259,24 @@ def test_parts_staged_by_a_publish_that_broke_expire(store, client, prefix, keys
     assert store.versions() == []
 
 
+def test_a_publish_that_slept_until_its_parts_expired_shows_nothing(
+    store, client, prefix, keys, monkeypatch
+):
+    """Such as on a laptop that was closed meanwhile."""
+    publish(store, meta(1))
+    hget = store._redis.hget
+
+    def an_hour_later(*args):
+        client.delete(*(prefix + key for key in keys() if ":staged:" in key))
+        return hget(*args)
+
+    monkeypatch.setattr(store._redis, "hget", an_hour_later)
+    with pytest.raises(StoreUnavailable, match="publish it again"):
+        publish(store, meta(2))
+    assert store.live() == meta(1).version
+    assert store.versions() == [meta(1)]
+
+
 # -- stamps
 
 
