@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -63,7 +63,7 @@ def main(
     wanted = Filter(
         categories=category or (),
         providers=provider or (),
-        published_after=after,
+        published_after=after.replace(tzinfo=UTC) if after else None,
         exclude_ids=_ids(exclude),
         show_seen=show_seen,
     )

@@ -59,7 +59,7 @@ def _filter(wanted: Filter) -> ranking_pb2.Filter | None:
         ranking_pb2.Filter,
         categories=wanted.categories,
         providers=wanted.providers,
-        published_after=_timestamp(wanted.published_after),
+        published_after=_timestamp("published_after", wanted.published_after),
         exclude_ids=wanted.exclude_ids,
         seen=ranking_pb2.SEEN_SHOW if wanted.show_seen else ranking_pb2.SEEN_HIDE,
     )
@@ -96,7 +96,7 @@ def _impression(shown: Impression) -> feedback_pb2.Impression:
         position=shown.position,
         clicked=shown.clicked,
         propensity=shown.propensity,
-        time=_timestamp(shown.time),
+        time=_timestamp("time", shown.time),
         dwell_seconds=shown.dwell_seconds,
         model_version=shown.model_version,
     )
@@ -163,9 +163,11 @@ def _misfits(cls: type[Message], fields: Mapping[str, Any]) -> Iterator[tuple[st
             yield name, str(error)
 
 
-def _timestamp(moment: datetime | None) -> Timestamp | None:
+def _timestamp(field: str, moment: datetime | None) -> Timestamp | None:
     if moment is None:
         return None
+    if moment.tzinfo is None:  # protobuf would take it for UTC, Python means the local time
+        raise InvalidRequest({field: "expected a time with a time zone"})
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp

@@ -51,3 +51,18 @@ def test_what_the_wire_cannot_carry_is_named(request_, fields):
 def test_an_impression_without_a_time_leaves_it_to_the_service():
     (shown,) = wire.report_request([Impression("s", "U1", "N1")]).impressions
     assert not shown.HasField("time")
+
+
+@pytest.mark.parametrize(
+    ("field", "write"),
+    [
+        (
+            "published_after",
+            lambda t: wire.rank_request(Request("U1", filter=Filter(published_after=t))),
+        ),
+        ("time", lambda t: wire.report_request([Impression("s", "U1", "N1", time=t)])),
+    ],
+)
+def test_a_time_without_a_zone_is_not_taken_for_another_one(field, write):
+    with pytest.raises(InvalidRequest, match=f"^{field}: expected a time with a time zone"):
+        write(datetime(2026, 5, 1))
