@@ -35,7 +35,11 @@ def main(
     ] = DEFAULT_STORE,
     keep: Annotated[
         int,
-        typer.Option(min=1, help="Versions to keep; older ones go, but never the live or this."),
+        typer.Option(
+            min=1,
+            help="Versions to keep; older ones go, but never the live or this. With 1, services "
+            "know no vectors from then until they have loaded this one.",
+        ),
     ] = 3,
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Make the version live at the end.")
@@ -183,7 +187,7 @@ def _read_audit(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: not JSON ({error}); {expected}") from None
     try:
         known = audit["verdict"] in VERDICTS
-        audit["model"]["model_hash"], audit["settings"]["leakage"]["attackers"]
+        audit["model"]["model_hash"], {*audit["settings"]["leakage"]["attackers"]}
     except (KeyError, TypeError):
         known = False
     if not known:

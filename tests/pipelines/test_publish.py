@@ -133,7 +133,16 @@ def test_a_quick_look_is_no_pass(trained, url, capsys):
     assert "quick look, without RBF SVM, gradient boosting" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"verdict": "maybe"}', '{"verdict": "pass"}'])
+NO_ATTACKERS = {
+    "verdict": "pass",
+    "model": {"model_hash": "00000000"},
+    "settings": {"leakage": {"attackers": None}},
+}
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"verdict": "maybe"}', '{"verdict": "pass"}', json.dumps(NO_ATTACKERS)]
+)
 def test_an_audit_that_cannot_be_read_is_named(trained, url, text, capsys):
     (trained / "audit.json").write_text(text)
     assert publish(trained, url) == 2
