@@ -121,6 +121,30 @@ def test_erased_ids_cannot_be_read(store, client, prefix):
     assert b"reader" not in stone
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: publish(store, meta()),
+        lambda store: publish(store, meta(), [], ONES[:0], clicks=[(u, ["n1"]) for u in USERS]),
+        lambda store: store.report([event(user) for user in USERS]),
+    ],
+    ids=["vectors", "histories", "report"],
+)
+def test_who_is_erased_between_the_look_and_the_write_stays_erased(store, keys, monkeypatch, write):
+    look = store._erasure.is_forgotten
+
+    def look_then_forget(users):
+        gone = look(users)
+        monkeypatch.undo()
+        store.forget("u1")
+        return gone
+
+    monkeypatch.setattr(store._erasure, "is_forgotten", look_then_forget)
+    write(store)
+    written = [key for key in keys() if key.endswith((":u1", ":u2"))]
+    assert written and not [key for key in written if key.endswith(":u1")]
+
+
 def test_an_erasure_after_redis_lost_its_data_is_known_to_everybody(store, server, client, prefix):
     """The new Redis gets a new salt; a service that ran all the while knew the old one."""
     store.forget("u1")
@@ -275,6 +299,25 @@ def test_a_publish_that_slept_until_its_parts_expired_shows_nothing(
         publish(store, meta(2))
     assert store.live() == meta(1).version
     assert store.versions() == [meta(1)]
+
+
+def test_what_is_published_stays(store, client, prefix, keys):
+    """What is staged expires, what is in place must not."""
+    publish(store, meta(), clicks=[("u1", ["n1"])])
+    lasting = [key for key in keys() if not key.startswith("history:")]
+    assert f"v:{meta().version}:news:0" in lasting
+    assert {client.ttl(prefix + key) for key in lasting} == {-1}
+
+
+def test_a_long_publish_is_not_taken_for_an_abandoned_one(store, clock):
+    def slow():
+        for user in ("u1", "u2", "u3"):
+            yield [user], ONES[:1]
+            clock.now += 2_000
+            store.prune(1)
+
+    store.publish(meta(), news=b"n", encoder=b"e", vectors=slow(), clicks=[])
+    assert set(store.vectors(meta(), ["u1", "u2", "u3"])) == {"u1", "u2", "u3"}
 
 
 # -- stamps
