@@ -65,6 +65,16 @@ def test_precision_changes_no_answer_even_among_near_ties(seed, copies, k):
         agree(scorer.top(queries, [Pool(600, 600)], [k])[0], expected)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_news_that_bfloat16_puts_out_of_the_finalists_are_found(seed):
+    """All news are alike but for what rounding takes away: the rough order says next to nothing."""
+    _, vectors, queries = random_world(seed, batch=1)
+    vectors = (1 + vectors / 500).astype(np.float16)
+    scorer = Scorer(vectors, device=CPU, dtype=torch.bfloat16)
+    expected = brute_force(vectors, queries[0], np.arange(3000), 10)
+    agree(scorer.top(queries, [Pool(3000, 3000)], [10])[0], expected)
+
+
 def test_equal_scores_stand_in_the_order_of_rows():
     scorer = Scorer(np.ones((500, 3), np.float16), device=CPU, dtype=torch.bfloat16)
     rows, _ = scorer.top(np.ones((1, 3), np.float16), [Pool(500, 500)], [40])[0]
