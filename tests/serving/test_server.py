@@ -1,11 +1,13 @@
 import asyncio
 import os
+import queue
 import signal
 import socket
 import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -202,6 +204,23 @@ def test_stopping_lets_a_call_in_flight_finish(published):
         threading.Timer(0.3, release.go.set).start()
     caller.join()
     assert answers[0].rung == "cached"
+
+
+def test_balancers_that_watch_are_told_of_the_stop_while_calls_still_finish(published):
+    told = queue.Queue()
+
+    def watch(address):
+        with grpc.insecure_channel(address) as channel, suppress(grpc.RpcError):
+            request = health_pb2.HealthCheckRequest(service=RANKING)
+            for reply in health_pb2_grpc.HealthStub(channel).Watch(request):
+                told.put(reply.status)
+
+    with world.serving(published, grace_seconds=0.2) as server:
+        watcher = threading.Thread(target=watch, args=[server.address])
+        watcher.start()
+        assert told.get(timeout=60) == SERVING
+    watcher.join()
+    assert told.get_nowait() == NOT_SERVING
 
 
 class Hold:
