@@ -102,7 +102,8 @@ class LiveModel:
                 else await asyncio.to_thread(self._load, meta)
             )
             await asyncio.to_thread(self._store.activate, version)
-            self._swap(loaded)
+            if loaded is not current:
+                self._swap(loaded)
         if self._looked:
             await self._looked(self)
         return loaded

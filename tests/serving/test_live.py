@@ -110,6 +110,14 @@ def test_activating_loads_first_and_moves_the_pointer_then(store, metrics):
     assert store.live() == old.version
 
 
+def test_activating_what_answers_already_is_no_swap(store, metrics):
+    meta = world.publish(store)
+    live = LiveModel(store, build, metrics)
+    asyncio.run(live.refresh())
+    asyncio.run(live.activate(meta.version))
+    assert swaps(metrics, "done") == 1
+
+
 def test_activating_an_unknown_version_changes_nothing(store, metrics):
     meta = world.publish(store)
     live = LiveModel(store, build, metrics)
