@@ -16,6 +16,7 @@ key                                    type       holds
 ``v:<version>:staged:<token>:<part>``  string     chunks and encoder of a publish under way; renamed
                                                   when it ends, or gone after an hour
 ``spaces``                             sorted set spaces that hold vectors, by last write (seconds)
+                                                  of a publish under way; 0 when it has ended
 ``s:<space>:models``                   set        model hashes that may write into the space
 ``s:<space>:u:<user_id>``              string     stamp (4 bytes: the model hash, from hex), then
                                                   the vector (float16, 2 bytes a number)

@@ -127,6 +127,7 @@ class Publication:
                 write.unlink(keys.part(meta.version, f"news:{i}"))
             write.hset(keys.meta(meta.version), mapping=layout.pack_meta(meta) | fields)
             write.zadd(keys.versions, {meta.version: meta.created_at.timestamp()})
+            write.zadd(keys.spaces, {meta.space: 0})  # no longer being written
             if activate:
                 write.set(keys.live, meta.version)
             write.execute()

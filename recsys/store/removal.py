@@ -29,8 +29,8 @@ def prune(
 ) -> list[Version]:
     """Delete all but the newest ``keep`` versions, the live one and ``spare``, and unused spaces.
 
-    A space without a version may belong to a publish under way: it is left alone for an hour after
-    its last write.
+    A space without a version that a publish is writing into is left alone for an hour after its
+    last write.
     """
     metas = versions()
     old = [
@@ -38,11 +38,11 @@ def prune(
         for meta in metas[: max(len(metas) - keep, 0)]
         if meta.version != spare and _delete_version(client, keys, meta.version)
     ]
-    used = {meta.space for meta in versions()}
-    left = {meta.space for meta in old}
-    for name, written in client.zrange(keys.spaces, 0, -1, withscores=True):
+    spaces = client.zrange(keys.spaces, 0, -1, withscores=True)
+    used = {meta.space for meta in versions()}  # asked after: a publish may commit in between
+    for name, written in spaces:
         space = Space(name.decode())
-        if space not in used and (space in left or written < now - _ABANDONED_SECONDS):
+        if space not in used and written < now - _ABANDONED_SECONDS:
             _delete_space(client, keys, space)
     return [meta.version for meta in old]
 

@@ -320,6 +320,20 @@ def test_a_long_publish_is_not_taken_for_an_abandoned_one(store, clock):
     assert set(store.vectors(meta(), ["u1", "u2", "u3"])) == {"u1", "u2", "u3"}
 
 
+def test_a_version_published_again_while_it_is_pruned_keeps_its_vectors(store):
+    """The other publish, which prunes, ends while this one is writing."""
+
+    def again():
+        yield ["u1"], ONES[:1]
+        store.prune(1)
+        yield ["u2"], ONES[:1]
+
+    publish(store, meta(1))
+    publish(store, meta(2))
+    store.publish(meta(1), news=b"n", encoder=b"e", vectors=again(), clicks=[])
+    assert set(store.vectors(meta(1), USERS)) == set(USERS)
+
+
 # -- stamps
 
 
