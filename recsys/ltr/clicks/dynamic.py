@@ -40,7 +40,8 @@ class DynamicBayesian:
         self, appeal: Float[np.ndarray, " documents"], sessions: Sessions
     ) -> Float[np.ndarray, "sessions length"]:
         """Click probabilities, by the chance that each position was examined."""
-        liked, satisfied = appeal[sessions.documents], self.satisfaction[sessions.documents]
+        liked = np.where(sessions.mask, appeal[sessions.documents], 0.0)
+        satisfied = self.satisfaction[sessions.documents]
         examined = np.ones(len(liked))
         chances = np.empty(liked.shape)
         for k in range(liked.shape[1]):
