@@ -42,7 +42,11 @@ class UserBrowsing:
 
 
 def fit(sessions: Sessions, num_documents: int, num_iterations: int = 50) -> Fitted:
-    """Estimate examination and appeal by EM; examination is scaled to 1 at the first position."""
+    """Estimate examination and appeal by EM; examination is scaled to 1 at the first position.
+
+    There are as many examinations as pairs of positions, most of them rarely seen: like appeals
+    they are drawn towards one half.
+    """
     length = sessions.clicks.shape[1]
     cell = np.arange(length) * (length + 1) + sessions.last_click()
     examined = np.repeat(np.linspace(0.9, 0.5, length), length + 1)
@@ -56,7 +60,7 @@ def fit(sessions: Sessions, num_documents: int, num_iterations: int = 50) -> Fit
         seen = np.where(sessions.clicks, 1.0, look * (1 - both) / skipped)
         liked = np.where(sessions.clicks, 1.0, (1 - look) * both / skipped)
         found = np.bincount(cell[sessions.mask], weights=seen[sessions.mask], minlength=size)
-        examined = np.clip(found / np.maximum(visits, 1), 1e-6, 1 - 1e-6)
+        examined = share(found, visits)
         appeal = share(sessions.by_document(liked, num_documents), shown)
     first = examined[0]
     table = (examined / first).reshape(length, length + 1)

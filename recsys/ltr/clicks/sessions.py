@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from recsys.data.queries import ClickLog
 
 PRIOR = 1.0
-"""Pseudo-sessions with half a click that every document starts from."""
+"""Pseudo-sessions with half a success that every share starts from."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def rectangle(log: ClickLog, length: int) -> Sessions:
 
 
 def share(
-    part: Float[np.ndarray, " documents"], whole: Float[np.ndarray, " documents"]
-) -> Float[np.ndarray, " documents"]:
+    part: Float[np.ndarray, " parameters"], whole: Float[np.ndarray, " parameters"]
+) -> Float[np.ndarray, " parameters"]:
     """Part of the whole, drawn towards one half where there is little to see."""
     return (part + PRIOR / 2) / (whole + PRIOR)

@@ -1,9 +1,18 @@
 import numpy as np
 import pytest
 
+from recsys.evaluation.click import log_likelihood
+from recsys.ltr.clicks import FITS
 from recsys.ltr.clicks.browsing import UserBrowsing
 from recsys.ltr.clicks.position import PositionBased
-from tests.ltr.clicks.contract import APPEAL, CURVE, LENGTH, ClickModelContract, simulated
+from tests.ltr.clicks.contract import (
+    APPEAL,
+    CURVE,
+    LENGTH,
+    NUM_DOCUMENTS,
+    ClickModelContract,
+    simulated,
+)
 
 EXAMINATION = 0.95 * CURVE[:, None] * np.linspace(1.0, 0.6, LENGTH + 1)
 
@@ -22,3 +31,15 @@ def test_a_reader_who_forgets_clicks_is_position_based():
     table = np.repeat(CURVE[:, None], LENGTH + 1, axis=1)
     expected = PositionBased(CURVE).probabilities(APPEAL, sessions)
     assert UserBrowsing(table).probabilities(APPEAL, sessions) == pytest.approx(expected)
+
+
+def test_a_small_log_of_its_own_is_predicted_better_than_by_position_alone():
+    places = np.arange(LENGTH)[:, None] - np.arange(LENGTH + 1)
+    model = UserBrowsing(np.where(places >= 0, 1 / (1 + np.maximum(places, 0)), 0.0))
+    log, fresh = simulated(model, 50), simulated(model, 2000, seed=1)
+    found = {name: FITS[name](log, NUM_DOCUMENTS) for name in ("browsing", "position")}
+    likelihoods = {
+        name: log_likelihood(fit.model.probabilities(fit.appeal, fresh), fresh.clicks, fresh.mask)
+        for name, fit in found.items()
+    }
+    assert likelihoods["browsing"] > likelihoods["position"]
