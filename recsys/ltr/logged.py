@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from recsys.data.queries import ClickLog, Collection, Queries
 from recsys.errors import DataError
@@ -48,7 +48,8 @@ class LoggedContest:
 def prepare(collection: Collection, length: int) -> LoggedContest:
     """Cut the log, estimate examination by EM, and take labels where there are any.
 
-    Without test queries a share of the labelled ones becomes them, the same every time, and their
+    A session that shows nothing at the positions used, such as a second page, is left out. Without
+    test queries a share of the labelled ones becomes them, the same every time, and their
     sessions leave the log: neither their labels nor their clicks are learned from.
 
     Args:
@@ -56,7 +57,8 @@ def prepare(collection: Collection, length: int) -> LoggedContest:
         length: Positions used, at most; no more than the log has.
 
     Raises:
-        DataError: There is no log, no session in it, or none but of test queries.
+        DataError: There is no log, no two sessions in it, none but of test queries, or no click at
+            the first position.
     """
     if collection.log is None or not len(collection.log):
         raise DataError("expected logged sessions, found none")
@@ -66,9 +68,7 @@ def prepare(collection: Collection, length: int) -> LoggedContest:
         kept_out = _kept_out(queries)
         test, log = queries.select(kept_out), _without(log, queries, kept_out)
     length = min(length, int(log.positions.max()))
-    sessions = rectangle(log, length)
-    cut = max(1, round(len(log) * (1 - HELD_OUT)))
-    train, held_out = _part(sessions, slice(cut)), _part(sessions, slice(cut, None))
+    train, held_out = _cut(rectangle(log, length))
     estimated, _ = position.estimate(_part(train, slice(MAX_FITTED)), len(queries.features))
     known = _known(log, length)
     appeal = None if queries.labels is None else queries.labels / max(queries.labels.max(), 1.0)
@@ -148,7 +148,25 @@ def _without(log: ClickLog, queries: Queries, chosen: Int[np.ndarray, " chosen"]
     )
 
 
-def _part(sessions: Sessions, chosen: slice) -> Sessions:
+def _cut(sessions: Sessions) -> tuple[Sessions, Sessions]:
+    """Sessions to learn from, and the last ones to judge by."""
+    sessions = _part(sessions, sessions.mask.any(axis=1))
+    if len(sessions.clicks) < 2:
+        raise DataError(
+            f"expected two sessions or more, some to learn from and some to judge by, found "
+            f"{len(sessions.clicks)}"
+        )
+    cut = min(round(len(sessions.clicks) * (1 - HELD_OUT)), len(sessions.clicks) - 1)
+    train, held_out = _part(sessions, slice(cut)), _part(sessions, slice(cut, None))
+    if not train.clicks[:, 0].any():
+        raise DataError(
+            "position 1 was never clicked in the sessions to learn from; expected a click there, "
+            "as examination is relative to it"
+        )
+    return train, held_out
+
+
+def _part(sessions: Sessions, chosen: slice | Bool[np.ndarray, " sessions"]) -> Sessions:
     return Sessions(sessions.documents[chosen], sessions.clicks[chosen], sessions.mask[chosen])
 
 

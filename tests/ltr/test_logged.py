@@ -91,6 +91,43 @@ def test_labels_of_one_query_alone_leave_nothing_to_learn_from():
         logged.prepare(Collection({"train": one}, log), LENGTH)
 
 
+def log_of(positions, clicks):
+    """Sessions of the first documents, in a row."""
+    sizes = [len(places) for places in positions]
+    return ClickLog(
+        np.concatenate([[0], np.cumsum(sizes)]),
+        np.concatenate([np.arange(size) for size in sizes]),
+        np.concatenate(positions),
+        np.concatenate(clicks).astype(bool),
+    )
+
+
+def test_a_second_page_is_no_session_of_the_first_positions():
+    pages = [[1, 2], [LENGTH + 1, LENGTH + 2]] * 10
+    log = log_of(pages, [[1, 0]] * 20)
+    found = logged.prepare(Collection(collection(1).splits, log), LENGTH)
+    assert len(found.train.clicks) + len(found.held_out.clicks) == 10
+    assert found.train.mask.any(axis=1).all() and found.held_out.mask.any(axis=1).all()
+
+
+def test_two_sessions_are_one_to_learn_from_and_one_to_judge_by():
+    log = log_of([[1, 2]] * 2, [[1, 0]] * 2)
+    found = logged.prepare(Collection(collection(1).splits, log), LENGTH)
+    assert (len(found.train.clicks), len(found.held_out.clicks)) == (1, 1)
+
+
+def test_one_session_cannot_be_learned_from_and_judged_by():
+    with pytest.raises(DataError, match="two sessions or more.*found 1"):
+        logged.prepare(Collection(collection(1).splits, log_of([[1]], [[1]])), LENGTH)
+
+
+@pytest.mark.parametrize("positions", [[1, 2], [2, 3]], ids=["skipped", "not logged"])
+def test_examination_needs_clicks_at_the_first_position(positions):
+    log = log_of([positions] * 10, [[0, 1]] * 10)
+    with pytest.raises(DataError, match="position 1 was never clicked"):
+        logged.prepare(Collection(collection(1).splits, log), LENGTH)
+
+
 def test_weighted_clicks_prefer_the_true_order(contest):
     truth = source(100).appeal
     order = np.arange(len(truth))
