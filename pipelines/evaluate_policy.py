@@ -69,13 +69,10 @@ def main(
     """
     chosen = config.load(PolicyConfig, file, settings or [])
     result = evaluate(log, policy, chosen)
-    if report is not None:
+    emit(result) if json else _print(result)
+    if report is not None:  # last: where it cannot be written, the numbers are not lost
         policy_report.write(result, report)
         err.print(f"report: {report}", highlight=False)
-    if json:
-        emit(result)
-        return
-    _print(result)
 
 
 def evaluate(path: Path, words: str, settings: PolicyConfig) -> dict[str, Any]:

@@ -72,15 +72,10 @@ def main(
     """
     chosen = config.load(UltrConfig, file, settings or [])
     result = evaluate(data, chosen, _known(methods), seeds)
-    if report is not None:
+    emit(result) if json else _print(result)
+    if report is not None:  # last: where it cannot be written, the numbers are not lost
         ultr_report.write(result, report)
         err.print(f"report: {report}", highlight=False)
-    if json:
-        emit(result)
-        return
-    out.print(_table(result))
-    for line in result["notes"]:
-        out.print(line, highlight=False, markup=False)
 
 
 def evaluate(data: Path, settings: UltrConfig, methods: list[str], seeds: int) -> dict[str, Any]:
@@ -179,6 +174,12 @@ def _known(methods: str) -> list[str]:
     if unknown:
         raise ConfigError(f"--methods: {unknown[0]!r} is none of {', '.join(ALL_METHODS)}")
     return list(dict.fromkeys(names))
+
+
+def _print(result: dict[str, Any]) -> None:
+    out.print(_table(result))
+    for line in result["notes"]:
+        out.print(line, highlight=False, markup=False)
 
 
 def _table(result: dict[str, Any]) -> Table:

@@ -119,6 +119,12 @@ def test_the_report_shows_estimates_and_what_to_trust(capsys, log, tmp_path):
     assert "effective sample size" in page and "<script" not in page and "http" not in page
 
 
+def test_a_report_that_cannot_be_written_costs_no_number(capsys, log):
+    code, out, said = run(capsys, log, "--policy", "uniform", "--json", "--report", log / "x.html")
+    assert code == 2 and "cannot be written" in said
+    assert "dr" in estimates(out)
+
+
 @pytest.mark.parametrize(
     ("policy", "said"),
     [

@@ -79,6 +79,14 @@ def test_the_report_is_one_file_that_fetches_nothing(capsys, generated, tmp_path
     assert "src=" not in page and "http" not in page and "<script" not in page
 
 
+def test_a_report_that_cannot_be_written_costs_no_number(capsys, generated):
+    path = generated / "queries.parquet" / "report.html"
+    arguments = ["--methods", "naive", "--seeds", 1, "--json", "--report", path]
+    code, out, said = run(capsys, generated, *arguments, *QUICK)
+    assert code == 2 and "cannot be written" in said
+    assert json.loads(out)["results"]
+
+
 def test_a_click_log_is_judged_by_its_own_held_out_clicks(capsys, click_log):
     names = ["query=search", "document=doc", "position=rank", "click=hit"]
     mapped = [part for name in names for part in ("--set", f"columns.{name}")]
