@@ -124,7 +124,7 @@ def ndcg(ranked: Ranked, k: int, gain: Gain = exponential) -> PerQuery:
     return _ratio(dcg(ranked, k, gain), best)
 
 
-def err(ranked: Ranked, k: int, max_grade: int = 4) -> PerQuery:
+def err(ranked: Ranked, k: int, max_grade: float = 4.0) -> PerQuery:
     r"""Expected reciprocal rank (Chapelle et al., 2009, doi:10.1145/1645953.1646033, alg. 2).
 
     .. math:: \sum_{r \le k} \frac1r R_r \prod_{i<r}(1 - R_i), \quad R = (2^y - 1) / 2^{y_{max}}
@@ -132,7 +132,8 @@ def err(ranked: Ranked, k: int, max_grade: int = 4) -> PerQuery:
     Args:
         ranked: Queries in rank order.
         k: Depth.
-        max_grade: The highest grade of the collection's scale, not of this query.
+        max_grade: The highest grade of the collection's scale, not of this query; no label is
+            above it.
     """
     top = ranked.top(k)
     stop = exponential(top.labels) / 2.0**max_grade
@@ -179,9 +180,10 @@ METRICS: dict[str, Callable[[Ranked], np.ndarray]] = {
     "ndcg@5": lambda ranked: ndcg(ranked, 5),
     "ndcg@10": lambda ranked: ndcg(ranked, 10),
     "dcg@10": lambda ranked: dcg(ranked, 10),
-    "err@10": lambda ranked: err(ranked, 10),
+    "err@10": lambda ranked: err(ranked, 10, max(4.0, ranked.labels.max(initial=0.0))),
     "map": average_precision,
     "mrr@10": lambda ranked: reciprocal_rank(ranked, 10),
     "p@10": lambda ranked: precision(ranked, 10),
 }
-"""What a report shows, by the name it shows it under."""
+"""What a report shows, by the name it shows it under. Grades are of a scale of 0 to 4, as those of
+`trec_eval` and of LETOR, unless one is higher: then up to that."""

@@ -98,6 +98,13 @@ def test_err_matches_its_formula():
     assert value[0] == pytest.approx(stop[0] + (1 - stop[0]) * stop[1] / 2)
 
 
+def test_reported_err_is_a_probability_on_any_scale():
+    labels = np.array([10.0, 9.0, 0.0])
+    value = ir.METRICS["err@10"](ir.rank(-np.arange(3.0), labels, np.array([0, 3])))
+    stop = (np.exp2(labels) - 1) / 2**10
+    assert value[0] == pytest.approx(stop[0] + (1 - stop[0]) * stop[1] / 2)
+
+
 def test_exponential_gain_matches_a_hand_computed_query():
     value = ir.ndcg(ir.rank(np.array([1.0, 2.0]), np.array([2.0, 1.0]), np.array([0, 2])), 10)
     discount = 1 / np.log2(3)
