@@ -154,7 +154,8 @@ def _outcomes(
     seed: int,
     bar: Progress,
 ) -> Iterator[Outcome]:
-    """Train one method after another behind a progress bar."""
+    """Train one method after another behind a progress bar, if all can be trained."""
+    experiment.check(contest, methods, settings)
     for method in methods:
         task = bar.add_task(f"{part}, seed {seed}: {method}", total=settings.loop.steps, ndcg="")
         outcome = experiment.run(contest, method, settings, seed, _watch(bar, task))

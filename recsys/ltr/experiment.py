@@ -1,7 +1,7 @@
 """One method, trained once in one world, and what became of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,20 @@ class Outcome:
     seconds: float
     curve: list[tuple[int, float]] = field(default_factory=list)
     """Sessions seen and nDCG@10 on the watched queries."""
+
+
+def check(contest: Contest, methods: Iterable[str], settings: TrainingConfig) -> None:
+    """Refuse a method before any is trained.
+
+    Raises:
+        ConfigError: It needs what the data do not have.
+    """
+    batch = next(contest.source.batches(1, np.random.default_rng(0)))
+    for method in methods:
+        if method in gbdt.KINDS:
+            gbdt.labels(batch, method)
+        else:
+            METHODS[method](_setup(contest, settings)).loss(batch)
 
 
 def run(

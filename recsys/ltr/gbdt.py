@@ -66,9 +66,9 @@ def train(
         available: Sessions before any comes again; None: none ever does.
     """
     sessions = settings.sessions if available is None else min(settings.sessions, available)
-    features, labels, positions, groups = _rows(batches, sessions, kind == "gbdt-labels")
+    features, targets, positions, groups = _rows(batches, sessions, kind)
     data = lightgbm.Dataset(
-        features, labels, group=groups, position=positions if kind == "gbdt-position" else None
+        features, targets, group=groups, position=positions if kind == "gbdt-position" else None
     )
     parameters = {
         "objective": "lambdarank",
@@ -83,21 +83,26 @@ def train(
     return Trees(lightgbm.train(parameters, data, num_boost_round=settings.trees))
 
 
-def _rows(batches: Iterator[Batch], num_sessions: int, from_truth: bool) -> tuple[np.ndarray, ...]:
-    """Features, labels and positions of what was shown, and the size of each session."""
-    parts, taken = [], 0
-    while taken < num_sessions:
-        batch = next(batches)
-        mask = batch.mask.numpy()
-        labels = _grades(batch) if from_truth else batch.clicks.numpy().astype(np.int64)
-        columns = batch.features.numpy(), labels, batch.positions.numpy()
-        parts.append((*(column[mask] for column in columns), mask.sum(axis=1)))
-        taken += len(mask)
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+def labels(batch: Batch, kind: str) -> Int[np.ndarray, "batch slate"]:
+    """What trees of a kind learn: clicks, or appeal in the whole grades that LambdaMART wants.
 
-
-def _grades(batch: Batch) -> Int[np.ndarray, "batch slate"]:
-    """Round appeal to the whole grades that LambdaMART wants."""
+    Raises:
+        ConfigError: The data do not know the appeal.
+    """
+    if kind != "gbdt-labels":
+        return batch.clicks.numpy().astype(np.int64)
     if batch.appeal is None:
         raise ConfigError("gbdt-labels: the data have no labels to train on")
     return np.rint(batch.appeal.numpy() * LABEL_LEVELS).astype(np.int64)
+
+
+def _rows(batches: Iterator[Batch], num_sessions: int, kind: str) -> tuple[np.ndarray, ...]:
+    """Features, labels and positions of what was shown, and the size of each session."""
+    parts, missing = [], num_sessions
+    while missing > 0:
+        batch = next(batches)
+        mask = batch.mask.numpy()[:missing]
+        columns = batch.features.numpy(), labels(batch, kind), batch.positions.numpy()
+        parts.append((*(column[:missing][mask] for column in columns), mask.sum(axis=1)))
+        missing -= len(mask)
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys.data.queries import Queries
+from recsys.errors import ConfigError
+from recsys.ltr import gbdt
 from recsys.ltr.batches import LoggedSource
-from recsys.ltr.experiment import Contest, TrainingConfig, judge, run
+from recsys.ltr.experiment import Contest, TrainingConfig, check, judge, run
 from recsys.ltr.gbdt import TreeConfig
 from recsys.ltr.loop import LoopConfig
+from recsys.ltr.methods import METHODS
 from tests.ltr.methods.world import CURVE, LENGTH, source
 
 SETTINGS = TrainingConfig(
@@ -64,6 +69,18 @@ def test_trees_take_a_log_once_however_many_sessions_they_may(contest):
     score = run(logged, "gbdt", SETTINGS, 0).score
     booster = score.__self__.booster
     assert booster.trees_to_dataframe()["count"].max() == 300 * LENGTH
+
+
+@pytest.mark.parametrize("method", ["true-labels", "gbdt-labels"])
+def test_labels_are_missed_before_anything_is_trained(contest, method):
+    log = contest.source.sample(10, np.random.default_rng(0), shuffled=False)
+    unlabelled = replace(contest, source=LoggedSource(contest.source.features, log))
+    with pytest.raises(ConfigError, match=f"{method}: the data have no labels"):
+        check(unlabelled, ["naive", method], SETTINGS)
+
+
+def test_what_can_be_trained_is_not_refused(contest):
+    check(contest, [*METHODS, *gbdt.KINDS], SETTINGS)
 
 
 def test_every_step_is_reported(contest):

@@ -6,7 +6,7 @@ import pytest
 from recsys.errors import ConfigError
 from recsys.ltr import gbdt
 from recsys.ltr.gbdt import TreeConfig
-from tests.ltr.methods.world import source
+from tests.ltr.methods.world import LENGTH, source
 
 SETTINGS = TreeConfig(sessions=2000, trees=30, leaves=8, threads=1)
 
@@ -39,3 +39,10 @@ def test_labels_are_needed_where_they_are_learned_from():
     batches = iter([dataclasses.replace(batch, appeal=None)])
     with pytest.raises(ConfigError, match="no labels"):
         gbdt.train(batches, SETTINGS, kind="gbdt-labels", seed=0)
+
+
+def test_no_more_sessions_are_learned_from_than_are_asked_for():
+    batches = source().batches(256, np.random.default_rng(0))
+    trees = gbdt.train(batches, TreeConfig(sessions=300, trees=1), kind="gbdt", seed=0)
+    root = trees.booster.dump_model()["tree_info"][0]["tree_structure"]
+    assert root["internal_count"] == 300 * LENGTH

@@ -33,7 +33,10 @@ class Setup:
             ConfigError: The data do not know it.
         """
         if self.known_examination is None:
-            raise ConfigError("ips: the log has no propensities; use ips-estimated")
+            raise ConfigError(
+                "ips: examination by position is not known (a log without propensities, or clicks "
+                "that depend on those above); use ips-estimated"
+            )
         return self.known_examination
 
     def estimated(self) -> Float[Tensor, " length"]:
