@@ -35,7 +35,7 @@ class Estimate:
     high: float
     bernstein_low: float
     """95 % empirical Bernstein interval: wide, and good for every number of independent rounds or
-    clusters if no reward or weight can be beyond those logged. NaN for ratios, for clusters of
+    clusters if no reward, or weight of what the log does, can be beyond those logged. NaN for ratios, for clusters of
     unequal size, and where clipping or a fitted model errs in ways that it does not count."""
     bernstein_high: float
     effective_sample_size: float
@@ -87,14 +87,15 @@ def bandit(
         model: Guesses of rewards.
         clusters: Slate or reader of each round, kept together; None when rounds are independent.
         unsupported: Probability that the new policy does what the log never does. Nothing is known
-            of its reward: intervals grow by it times the range of the reward (Manski, 1990).
+            of its reward: intervals grow by it times the range of the reward (Manski, 1990), of IPS
+            with 0 in that range, which is what it takes such rewards for.
         rng: Source of chance.
     """
     found = list(_weighted(rewards, weights))
     if model is not None:
         found += _with_model(rewards, weights, model)
     resamples = Resamples.draw(len(rewards), clusters, rng=rng)
-    log = _Log(rewards, resamples, margin=unsupported * float(np.ptp(rewards)))
+    log = _Log(rewards, resamples, unsupported)
     intervals = {entry.name: log.interval(entry) for entry in found}
     return [log.estimate(entry, intervals, float(weights.sum())) for entry in found]
 
@@ -160,6 +161,8 @@ class _Entry:
     unbiased: str | None = None
     """Name of what a biased estimator stands in for."""
     has_bernstein: bool = True
+    from_zero: bool = False
+    """Whether a reward that the log cannot show is taken for 0."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ class _Log:
 
     rewards: np.ndarray
     resamples: Resamples
-    margin: float = 0.0
+    unsupported: float = 0.0
 
     def interval(self, entry: _Entry) -> Interval:
         return bootstrap(Reach.of(entry.estimator, self.rewards), self.resamples)
@@ -178,19 +181,19 @@ class _Log:
         value, used = own.mean, float(entry.used.sum())
         largest = float(entry.used.max(initial=0.0))
         lowest, highest = self._range()
+        reach = max(highest, 0.0) - min(lowest, 0.0)
         bounds = empirical_bernstein(
-            entry.estimator(self.rewards),
-            spread=(max(highest, 0.0) - min(lowest, 0.0)) * largest,
-            unit=self.resamples.unit,
+            entry.estimator(self.rewards), spread=reach * largest, unit=self.resamples.unit
         )
         known = entry.has_bernstein
+        margin = self.unsupported * (reach if entry.from_zero else highest - lowest)
         return Estimate(
             estimator=entry.name,
             value=value,
-            low=max(min(own.low, other.low) - self.margin, min(lowest, value)),
-            high=min(max(own.high, other.high) + self.margin, max(highest, value)),
-            bernstein_low=bounds.low if known else np.nan,
-            bernstein_high=bounds.high if known else np.nan,
+            low=max(min(own.low, other.low) - margin, min(lowest, value)),
+            high=min(max(own.high, other.high) + margin, max(highest, value)),
+            bernstein_low=bounds.low - margin if known else np.nan,
+            bernstein_high=bounds.high + margin if known else np.nan,
             effective_sample_size=min(effective_sample_size(column) for column in entry.used.T),
             max_weight=largest,
             clipped_mass=max(0.0, 1 - used / total) if total and entry.limit < np.inf else 0.0,
@@ -213,9 +216,15 @@ def _weighted(rewards: Rounds, weights: Rounds) -> Iterator[_Entry]:
         _limits(weights),
     )
     clipped = np.minimum(weights, clip)
-    yield _Entry("ips", plain, weights[:, None])
+    yield _Entry("ips", plain, weights[:, None], from_zero=True)
     yield _Entry(
-        "clipped-ips", lambda r: offpolicy.ips(r, clipped), clipped[:, None], clip, "ips", False
+        "clipped-ips",
+        lambda r: offpolicy.ips(r, clipped),
+        clipped[:, None],
+        clip,
+        "ips",
+        has_bernstein=False,
+        from_zero=True,
     )
     yield _Entry("snips", lambda r: offpolicy.snips(r, weights), weights[:, None])
 

@@ -121,6 +121,19 @@ def test_nothing_is_known_of_what_the_log_never_did(log):
     assert short.high == pytest.approx(whole.high + 0.1)
 
 
+@pytest.mark.parametrize("worst", [0.0, 5.0, -5.0])
+def test_intervals_hold_the_value_of_what_the_log_never_did_wherever_rewards_lie(worst):
+    """The log never takes c, which pays the best reward and is half of the new policy."""
+    rng = np.random.default_rng(0)
+    weights = np.where(rng.random(5000) < 0.5, 0.6, 0.4)
+    rewards = worst + (rng.random(5000) < 0.5)
+    truth = 0.5 * (worst + 0.5) + 0.5 * (worst + 1)
+    rows = battery.bandit(rewards, weights, None, None, unsupported=0.5, rng=rng)
+    for row in rows:
+        assert row.low <= truth <= row.high, row.estimator
+    assert rows[0].bernstein_low <= truth <= rows[0].bernstein_high
+
+
 def test_intervals_stay_within_what_the_reward_can_be(log):
     rewards, weights, _ = log
     for row in battery.bandit(
