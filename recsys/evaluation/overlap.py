@@ -67,8 +67,11 @@ def overlap(weights: Rounds, *, limit: float, unsupported: float = float("nan"))
 
 def effective_sample_size(weights: Rounds) -> float:
     """How many equally weighted rounds say as much; 0 if no round has weight."""
-    square = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / square if square else 0.0
+    largest = weights.max(initial=0.0)
+    if largest == 0:
+        return 0.0
+    scaled = weights / largest  # squares of the weights themselves may be beyond any number
+    return float(scaled.sum() ** 2 / (scaled**2).sum())
 
 
 def unsupported_mass(
@@ -94,7 +97,10 @@ def trusted(found: Overlap, has_model: bool, disagreement: float) -> list[str]:
             errors of the latter.
     """
     if found.is_sufficient and disagreement <= 2:
-        return ["The log covers this policy: SNIPS, DR and self-normalised DR are all sound."]
+        sound = (
+            "SNIPS, DR and self-normalised DR are all" if has_model else "IPS and SNIPS are both"
+        )
+        return [f"The log covers this policy: {sound} sound."]
     words = []
     if found.unsupported > MAX_UNSUPPORTED:
         words.append(
@@ -102,9 +108,11 @@ def trusted(found: Overlap, has_model: bool, disagreement: float) -> list[str]:
             "speaks about it, by extrapolation. Collect exploratory data first."
         )
     elif not found.is_sufficient:
-        best = "DRos or switch-DR" if has_model else "clipped IPS or SNIPS"
+        best, plain = "clipped IPS or SNIPS", "plain IPS"
+        if has_model:
+            best, plain = "DRos or switch-DR", "plain IPS and DR"
         words.append(
-            f"Weights are extreme: prefer {best} over plain IPS and DR, "
+            f"Weights are extreme: prefer {best} over {plain}, "
             "and read the interval rather than the value."
         )
     if has_model and disagreement > 2:
@@ -127,11 +135,13 @@ def _warnings(found: Overlap) -> list[str]:
     texts = []
     if found.unsupported > MAX_UNSUPPORTED:
         texts.append(f"{found.unsupported:.1%} of the new policy's choices never occur in the log")
-    error = max(found.mean_weight_error, 1e-12)
-    if abs(found.mean_weight - 1) > max(NUM_ERRORS * error, 1e-6):
+    off, error = abs(found.mean_weight - 1), found.mean_weight_error
+    if off > max(NUM_ERRORS * error, 1e-6):
+        alike = error < 1e-9
+        far = "not 1" if alike else f"{off / error:.0f} standard errors from 1"
         texts.append(
-            f"mean weight {found.mean_weight:.3f} is {abs(found.mean_weight - 1) / error:.0f} "
-            "standard errors from 1: propensities are wrong or support is missing"
+            f"mean weight {found.mean_weight:.3f} is {far}: "
+            "propensities are wrong or support is missing"
         )
     if found.effective_sample_size < MIN_EFFECTIVE:
         texts.append(

@@ -23,6 +23,10 @@ def test_no_weight_counts_for_nothing():
     assert effective_sample_size(np.zeros(3)) == 0.0
 
 
+def test_weights_beyond_the_square_of_any_number_are_counted():
+    assert effective_sample_size(np.array([1e300, 1e300, 1.0])) == pytest.approx(2.0)
+
+
 def test_a_covered_policy_raises_no_warning():
     rng = np.random.default_rng(0)
     weights = np.where(rng.random(5000) < 0.5, 1.4, 0.6)
@@ -41,7 +45,13 @@ def test_a_policy_without_support_is_warned_of():
 
 def test_wrong_propensities_show_in_the_mean_weight():
     found = overlap(np.full(1000, 2.0), limit=10.0)
-    assert any("mean weight 2.000" in text for text in found.warnings)
+    assert any("mean weight 2.000 is not 1:" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize("weights", [np.ones(1000), np.r_[np.ones(999), 200.0]])
+def test_without_a_model_no_estimator_that_needs_one_is_spoken_of(weights):
+    said = trusted(overlap(weights, limit=10.0), has_model=False, disagreement=0.0)
+    assert said and "DR" not in " ".join(said)
 
 
 def test_one_heavy_round_is_named():
