@@ -237,3 +237,13 @@ def test_a_log_of_one_row_is_answered_in_strict_json(capsys, log, tmp_path):
     chosen = ["--policy", "column", "--set", "columns.target=new", "--json"]
     code, out, _ = run(capsys, tmp_path / "row.csv", *chosen)
     assert code == 0 and json.loads(out, parse_constant=pytest.fail)["estimates"]
+    code, out, _ = run(capsys, tmp_path / "row.csv", "--policy", "uniform", "--json")
+    assert code == 0 and json.loads(out, parse_constant=pytest.fail)["estimates"]
+
+
+def test_a_reward_model_is_fitted_however_many_actions_there_are(capsys, tmp_path):
+    names = np.arange(12_000)
+    table = {"action": names, "reward": names % 2, "propensity": 1 / len(names)}
+    pd.DataFrame(table).to_csv(tmp_path / "many.csv", index=False)
+    code, out, _ = run(capsys, tmp_path / "many.csv", "--policy", "uniform", "--json")
+    assert code == 0 and "dr" in estimates(out)
