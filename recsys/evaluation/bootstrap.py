@@ -21,6 +21,8 @@ from jaxtyping import Float, Int, Shaped
 Values = Shaped[np.ndarray, " events"]
 Groups = Shaped[np.ndarray, " events"]
 
+MAX_UNITS = 20_000
+"""Readers resampled; those beyond are first dealt into so many blocks by chance."""
 DRAWS_AT_ONCE = 2_000_000
 """Bounds memory: draws held at a time, 8 bytes each."""
 
@@ -124,6 +126,9 @@ def _resampled(
     num_samples: int,
 ) -> Float[np.ndarray, " samples"]:
     """Means over readers drawn with replacement."""
+    if len(sums) > MAX_UNITS:
+        block = rng.permutation(len(sums)) % MAX_UNITS
+        sums, counts = np.bincount(block, sums), np.bincount(block, counts)
     at_once = max(1, DRAWS_AT_ONCE // len(sums))
     means = []
     for start in range(0, num_samples, at_once):

@@ -20,11 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from recsys.evaluation.bootstrap import Interval
+from recsys.evaluation.bootstrap import MAX_UNITS, Interval
 from recsys.evaluation.offpolicy import Terms
 
-MAX_UNITS = 20_000
-"""Units resampled; rounds beyond are first dealt into so many blocks by chance."""
 AT_ONCE = 100
 """Resamples summed at a time, which bounds memory."""
 Clusters = Shaped[np.ndarray, " rounds"] | None

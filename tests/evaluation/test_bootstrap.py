@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.bootstrap import (
+    MAX_UNITS,
     Interval,
     mean_interval,
     paired_difference,
@@ -91,3 +92,22 @@ def test_the_difference_of_two_means_is_the_normal_one_for_normal_intervals():
 def test_a_difference_keeps_each_sides_own_distance():
     found = Interval(5.0, 2.0, 9.0).minus(Interval(1.0, -2.0, 5.0))
     assert found.low == 4.0 - 5.0 and found.high == 4.0 + 5.0
+
+
+class Counted(np.random.Generator):
+    """Counts how much was drawn."""
+
+    drawn = 0
+
+    def integers(self, *arguments, size=None, **named):
+        self.drawn += np.prod(size)
+        return super().integers(*arguments, size=size, **named)
+
+
+def test_readers_beyond_number_are_resampled_in_blocks():
+    rng = Counted(np.random.PCG64(0))
+    values = rng.normal(size=5 * MAX_UNITS)
+    found = mean_interval(values, rng=rng, num_samples=400)
+    assert rng.drawn == 400 * MAX_UNITS
+    normal = 2 * 1.96 * values.std() / np.sqrt(len(values))
+    assert found.high - found.low == pytest.approx(normal, rel=0.15)

@@ -117,7 +117,7 @@ def test_two_sessions_are_one_to_learn_from_and_one_to_judge_by():
 
 
 def test_one_session_cannot_be_learned_from_and_judged_by():
-    with pytest.raises(DataError, match="two sessions or more.*found 1"):
+    with pytest.raises(DataError, match="two sessions or more"):
         logged.prepare(Collection(collection(1).splits, log_of([[1]], [[1]])), LENGTH)
 
 
