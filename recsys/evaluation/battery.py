@@ -35,8 +35,9 @@ class Estimate:
     high: float
     bernstein_low: float
     """95 % empirical Bernstein interval: wide, and good for every number of independent rounds or
-    clusters if no reward, or weight of what the log does, can be beyond those logged. NaN for ratios, for clusters of
-    unequal size, and where clipping or a fitted model errs in ways that it does not count."""
+    clusters if no reward, or weight of what the log does, can be beyond those logged. NaN for
+    ratios, for clusters of unequal size, and where clipping or a fitted model errs in ways that it
+    does not count."""
     bernstein_high: float
     effective_sample_size: float
     max_weight: float
