@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field, PositiveInt
+from scipy.special import log_softmax, logsumexp
 
 from pipelines.auditing.evidence import Run
 from pipelines.auditing.questions import HeldOut, held_out
@@ -28,7 +29,7 @@ from recsys.evaluation.battery import Estimate
 from recsys.evaluation.bootstrap import mean_interval
 from recsys.evaluation.overlap import MIN_EFFECTIVE, Overlap, overlap
 
-BLOCK = 2_000
+BLOCK = 1_000
 """Slates scored at a time."""
 
 
@@ -181,7 +182,7 @@ def _policy(
         for row, clicked in enumerate(histories):
             alive[row, clicked] = False
         np.put_along_axis(alive, places, True, axis=1)
-        scores = run.encode(histories).astype(np.float32) @ news
+        scores = (run.encode(histories).astype(np.float32) @ news).astype(float)
         chances[block] = _chances(scores, alive, places, settings)
     return chances
 
@@ -209,13 +210,17 @@ def _chances(
     news: Int[np.ndarray, "slates length"],
     settings: RunPolicyConfig,
 ) -> Float[np.ndarray, "slates length"]:
+    """Place by place, of what is left: in logarithms, since next to the best the rest may be 0."""
     count = alive.sum(axis=1, keepdims=True)
     mean = np.where(alive, scores, 0.0).sum(axis=1, keepdims=True) / count
     spread = np.sqrt(np.where(alive, (scores - mean) ** 2, 0.0).sum(axis=1, keepdims=True) / count)
     logits = (scores - mean) / np.maximum(spread, 1e-9) / settings.temperature
-    powers = np.where(alive, np.exp(logits - logits.max(axis=1, keepdims=True)), 0.0)
-    share = powers / powers.sum(axis=1, keepdims=True)
-    share = (1 - settings.explore) * share + settings.explore * alive / count
-    chosen = np.take_along_axis(share, news, axis=1)
-    above = np.cumsum(chosen, axis=1) - chosen
-    return chosen / (1 - above)
+    taste = log_softmax(np.where(alive, logits, -np.inf), axis=1)
+    with np.errstate(divide="ignore"):  # without exploration, or with nothing else
+        left = np.logaddexp(np.log1p(-settings.explore) + taste, np.log(settings.explore / count))
+    left[~alive] = -np.inf
+    chances, row = np.empty(news.shape), np.arange(len(news))
+    for place, chosen in enumerate(news.T):
+        chances[:, place] = np.exp(left[row, chosen] - logsumexp(left, axis=1))
+        left[row, chosen] = -np.inf
+    return chances

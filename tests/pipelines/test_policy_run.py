@@ -28,6 +28,16 @@ def test_chances_are_the_softmax_of_standardised_scores():
     assert found == pytest.approx([share[1], share[0] / (1 - share[1])])
 
 
+def test_towards_temperature_zero_the_best_alone_is_shown_at_each_place():
+    alive = [1, 1, 1, 1, 0]
+    best, other = (
+        chances([3.0, 2.9, 2.0, 1.0, 99.0], alive, news, temperature=1e-4, explore=0.0)
+        for news in ([0, 1, 2], [0, 2, 1])
+    )
+    assert best == pytest.approx([1.0, 1.0, 1.0])
+    assert other == pytest.approx([1.0, 0.0, 1.0])
+
+
 def test_what_is_not_alive_takes_no_chance_away():
     alone = chances([1.0, 0.0], [1, 1], [0], explore=0.1)
     beside = chances([1.0, 0.0, 50.0], [1, 1, 0], [0], explore=0.1)
