@@ -24,6 +24,8 @@ def separating_map(
         labels: Value of the attribute, 0 to values - 1, at least 5 readers each.
         seed: Of the folds.
     """
+    if (vectors == vectors[0]).all():
+        return np.zeros((len(vectors), 2))
     scaled = StandardScaler().fit_transform(vectors.astype(np.float64))
     fold, across = folds(labels, seed), np.empty(len(labels))
     for number in range(NUM_FOLDS):

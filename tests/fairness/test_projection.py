@@ -35,3 +35,8 @@ def test_more_than_two_values_have_a_map(rng):
     vectors[:, 0] += 3 * labels
     points = separating_map(vectors, labels, seed=0)
     assert abs(np.corrcoef(points[:, 0], labels)[0, 1]) > 0.7
+
+
+def test_readers_who_are_all_alike_stand_in_the_middle():
+    labels = np.repeat([0, 1], 10)
+    assert not separating_map(np.full((20, 4), 0.3, np.float16), labels, seed=0).any()
