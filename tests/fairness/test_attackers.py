@@ -61,3 +61,19 @@ def test_folds_hold_every_class_evenly():
     fold = folds(labels, seed=3)
     assert (np.bincount(fold, labels) == 2).all()
     assert (np.bincount(fold) == 12).all()
+
+
+def test_directions_that_only_rounding_fills_hide_nothing(rng):
+    name = "logistic regression"
+    values = genders(rng, 600)
+    vectors = noise(rng, 600, 8)
+    vectors[:, 3] += 0.8 * (np.array(values) == "F")
+    turned = vectors @ np.linalg.qr(rng.standard_normal((64, 64)))[0][:8]
+    alone, among = (_auc(name, each.astype(np.float16), values) for each in (vectors, turned))
+    assert among == pytest.approx(alone, abs=0.015)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_readers_who_are_all_alike_are_told_apart_by_nobody():
+    values = ["F", "M"] * 100
+    assert _auc("logistic regression", np.full((200, 4), 0.3, np.float16), values) == 0.5
