@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from recsys.data.queries import ClickLog, Collection, Queries
 from recsys.errors import DataError
@@ -150,7 +150,7 @@ def _without(log: ClickLog, queries: Queries, chosen: Int[np.ndarray, " chosen"]
 
 def _cut(sessions: Sessions) -> tuple[Sessions, Sessions]:
     """Sessions to learn from, and the last ones to judge by."""
-    sessions = _part(sessions, sessions.mask.any(axis=1))
+    sessions = _part(sessions, np.flatnonzero(sessions.mask.any(axis=1)))
     if len(sessions.clicks) < 2:
         raise DataError(
             f"expected two sessions or more, some to learn from and some to judge by, found "
@@ -166,7 +166,7 @@ def _cut(sessions: Sessions) -> tuple[Sessions, Sessions]:
     return train, held_out
 
 
-def _part(sessions: Sessions, chosen: slice | Bool[np.ndarray, " sessions"]) -> Sessions:
+def _part(sessions: Sessions, chosen: slice | Int[np.ndarray, " chosen"]) -> Sessions:
     return Sessions(sessions.documents[chosen], sessions.clicks[chosen], sessions.mask[chosen])
 
 
