@@ -33,6 +33,9 @@ from recsys.propensity.kernels import BLOCK
 COARSE = 200_000
 """Observations that find the start of a larger sample's solution."""
 
+LEAST = -300.0
+"""Logarithm of the smallest weight, relative to the largest: none is 0."""
+
 
 class BalanceConfig(Config):
     """How closely to balance, and how hard to try."""
@@ -140,6 +143,7 @@ class _Dual:
             self.shares[rows] = self.log_base[rows] + self._double(rows) @ multipliers
         top = self.shares.max()
         self.shares -= top
+        np.maximum(self.shares, LEAST, out=self.shares)
         np.exp(self.shares, out=self.shares)
         total = self.shares.sum()
         self.shares /= total

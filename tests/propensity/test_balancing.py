@@ -77,6 +77,13 @@ def test_without_overlap_the_weights_stay_finite_and_the_miss_is_counted():
     assert np.abs(found.multipliers).max() <= BalanceConfig().pull
 
 
+def test_no_weight_is_zero_however_many_functions_pull():
+    observed = values(200, 32)
+    observed[100:] *= 0.01
+    found = balance(observed, np.full(32, 1.5), np.ones(200), BalanceConfig())
+    assert found.unmet == 32 and (found.weights > 0).all()
+
+
 def test_blocks_do_not_change_the_weights(monkeypatch):
     observed = values(1000, 4)
     whole = observed.mean(axis=0) * 0.95
