@@ -83,7 +83,7 @@ def prepare(collection: Collection, protocol: Protocol, seed: int) -> World:
     """Standardise, train the initial ranker, lay out the lists and set up the click model.
 
     Raises:
-        DataError: The collection has no labels, or no test queries.
+        DataError: The collection has no labels, nothing relevant to train on, or no test queries.
     """
     collection = standardised(collection)
     train_split, test = (_labelled(collection, name) for name in ("train", "test"))
@@ -124,6 +124,8 @@ def initial_ranker(
     """Train a linear ranker on the labels of a few queries, those without relevance left out."""
     total = np.add.reduceat(queries.grades, queries.offsets[:-1])
     usable = np.flatnonzero(total > 0)
+    if not len(usable):
+        raise DataError("train: expected documents with a label above 0, found none")
     count = min(len(usable), max(1, round(protocol.label_share * len(queries))))
     few = queries.select(rng.choice(usable, count, replace=False))
     size = int(np.diff(few.offsets).max())

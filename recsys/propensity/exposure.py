@@ -118,7 +118,15 @@ def logistic(exposures: Exposures, covariates: Covariates, *, strength: float = 
         exposures: What was observed and what was not.
         covariates: Of every reader and news.
         strength: Of the L2 penalty, 1 / C of scikit-learn.
+
+    Raises:
+        DataError: Every pair was observed.
     """
+    if exposures.observed.all():
+        raise DataError(
+            "logistic: expected pairs that were not observed, to tell the observed ones from; "
+            "found none"
+        )
     readers, news = _standardise(covariates.readers), _standardise(covariates.news)
     model = LogisticRegression(C=1 / strength, max_iter=1000)
     rows = np.hstack([readers[exposures.pairs.readers], news[exposures.pairs.news]])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,10 @@ def test_labels_are_needed(collection):
     bare = Queries(["a"], np.array([0, 1]), np.ones((1, 8), np.float32))
     with pytest.raises(DataError, match="test: expected queries with labels"):
         protocol.prepare(Collection({"train": collection.splits["train"], "test": bare}), QUICK, 0)
+
+
+def test_something_relevant_is_needed(collection):
+    train = collection.splits["train"]
+    train = replace(train, labels=np.zeros_like(train.labels))
+    with pytest.raises(DataError, match="label above 0"):
+        protocol.prepare(Collection(collection.splits | {"train": train}), QUICK, seed=0)

@@ -88,6 +88,13 @@ def test_when_all_is_observed_nothing_is_left_over():
     assert exposures.observed.all()
 
 
+def test_logistic_regression_needs_pairs_that_were_not_observed():
+    whole = population(3, 2, 100, np.random.default_rng(0))
+    exposures = Exposures.of(whole, 3, 2, 100, np.random.default_rng(0))
+    with pytest.raises(DataError, match="not observed"):
+        logistic(exposures, Covariates(np.eye(3, dtype=np.float32), np.eye(2, dtype=np.float32)))
+
+
 def test_factorisation_recovers_exposure_by_taste_where_popularity_does_not():
     rng = np.random.default_rng(0)
     readers, news = rng.normal(size=(150, 2)), rng.normal(size=(200, 2))
