@@ -21,6 +21,7 @@ from rich.table import Table
 
 from pipelines.audit import audit
 from pipelines.auditing.settings import AuditConfig
+from pipelines.auditing.text import interval, number
 from pipelines.configurations import default_config
 from pipelines.console import err, out
 from pipelines.publish import publish
@@ -103,14 +104,17 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _Biased:
-    """The ranking by both parts of interest, which is never served."""
+    """The ranking by both parts of interest, which is never served; none if there is one part."""
 
     bundle: Bundle
     vectors: np.ndarray
 
     @classmethod
-    def load(cls, run: Path, bundle: Bundle) -> "_Biased":
-        aware = safetensors.numpy.load_file(run / "offline" / "bias_aware.safetensors")["vectors"]
+    def load(cls, run: Path, bundle: Bundle) -> "_Biased | None":
+        offline = run / "offline" / "bias_aware.safetensors"
+        if not offline.exists():
+            return None
+        aware = safetensors.numpy.load_file(offline)["vectors"]
         both = bundle.readers.vectors.astype(np.float32) + aware.astype(np.float32)
         return cls(bundle, both)
 
@@ -180,8 +184,8 @@ def _ask(client: RankerClient, one: tuple[str, list[str], int]) -> _Answer:
     return _Answer(user, clicked, client.rank(user, k=SHOWN, filter=fresh))
 
 
-def _show(answers: list[_Answer], biased: _Biased, dataset: Dataset) -> None:
-    """Print, for each reader, what was clicked and both rankings side by side."""
+def _show(answers: list[_Answer], biased: _Biased | None, dataset: Dataset) -> None:
+    """Print, for each reader, what was clicked and the rankings there are, side by side."""
     news = dataset.news.set_index("news_id")
     attributes = _attributes(dataset)
 
@@ -196,10 +200,15 @@ def _show(answers: list[_Answer], biased: _Biased, dataset: Dataset) -> None:
             show_lines=False,
             expand=True,
         )
-        for heading in ("clicked last", "bias-free ranking, as served", "full ranking, not served"):
+        columns = {
+            "clicked last": answer.clicked[::-1][:SHOWN],
+            "bias-free ranking, as served": answer.ranking.news_ids,
+        }
+        if biased:
+            columns["full ranking, not served"] = biased.top(answer)
+        for heading in columns:
             table.add_column(heading, ratio=1, overflow="fold")
-        columns = (answer.clicked[::-1][:SHOWN], answer.ranking.news_ids, biased.top(answer))
-        for row in zip_longest(*columns):
+        for row in zip_longest(*columns.values()):
             table.add_row(*("" if one is None else title(one) for one in row))
         out.print(table)
 
@@ -211,8 +220,7 @@ def _show_audit(metrics: dict[str, Any], audited: dict[str, Any]) -> None:
         table.add_column(heading, overflow="fold")
 
     def line(name: str, value: dict[str, Any], key: str, text: str) -> None:
-        interval = f"{value['low']:.3f} … {value['high']:.3f}"
-        table.add_row(name, f"{value[key]:.3f}", interval, text)
+        table.add_row(name, number(value[key]), interval(value, bounds_only=True), text)
 
     line("nDCG@10, bias-free", metrics["ndcg@10"], "mean", "held-out slates; 1 is perfect")
     line("nDCG@10, popularity", metrics["popularity_ndcg@10"], "mean", "the same for everybody")

@@ -3,7 +3,10 @@ import json
 import pytest
 
 from pipelines import cli
-from pipelines.demo import MARK, _make_room
+from pipelines.demo import MARK, _Answer, _Biased, _make_room, _show, _show_audit
+from pipelines.simulate import simulate
+from recsys.client import Ranking
+from recsys.simulation.config import WorldConfig
 
 
 def test_a_folder_of_something_else_is_never_replaced(tmp_path, capsys):
@@ -41,3 +44,28 @@ def test_the_demo_ends_in_titles_for_three_readers(tmp_path, capsys):
     audited = json.loads((tmp_path / "demo" / "run" / "audit.json").read_text())
     assert f"verdict of the audit: {audited['verdict']}" in said
     assert (tmp_path / "demo" / "run" / "audit.html").exists()
+
+
+def test_what_too_few_readers_leave_unmeasured_is_a_dash(capsys):
+    known, unknown = (
+        {"mean": 0.5, "low": 0.4, "high": 0.6},
+        {"auc": None, "low": None, "high": None},
+    )
+    audited = {"leakage": {"gender": unknown}, "verdict": "insufficient", "reasons": []}
+    _show_audit({"ndcg@10": known, "popularity_ndcg@10": known}, audited)
+    said = capsys.readouterr().out
+    assert "–" in next(line for line in said.splitlines() if "leakage of gender" in line)
+    assert "verdict of the audit: insufficient" in said
+
+
+def test_a_model_of_one_part_has_one_ranking_to_show(tmp_path, capsys):
+    world = WorldConfig(readers=20, news=30, days=1, slate=3, slates_per_reader=3, missing=0)
+    dataset = simulate(tmp_path / "dataset", world)
+    user, news = dataset.attributes["user_id"][0], list(dataset.news["news_id"][:2])
+    answer = _Answer(
+        user, news[:1], Ranking((news[1],), (0.5,), (1.0,), "version", "cached", "slate")
+    )
+    _show([answer], _Biased.load(tmp_path / "run of fairness=off", bundle=None), dataset)
+    said = capsys.readouterr().out
+    assert "as served" in said
+    assert "not served" not in said
