@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float16, Int
 from torch import Tensor
 
 from recsys.data.reading_log import ReadingLog
@@ -15,6 +15,7 @@ from recsys.model.news_encoder import NewsEncoder
 from recsys.model.user_encoder import UserEncoder
 from recsys.training.corpus import Corpus
 from recsys.training.loader import histories, training_ends
+from recsys.training.progress import VectorsOverflow
 
 SCORES_AT_ONCE = 4_000_000
 """Bounds memory: scores held at a time."""
@@ -24,13 +25,17 @@ SCORES_AT_ONCE = 4_000_000
 def encode_news(
     encoder: NewsEncoder, corpus: Corpus, device: torch.device
 ) -> Float[Tensor, "news dim"]:
-    """Encode every news of a corpus, rounded as it is served (float16)."""
+    """Encode every news of a corpus, rounded as it is served (float16).
+
+    Raises:
+        VectorsOverflow: A number is too large for that.
+    """
     encoder.eval()
     parts = []
     for rows in torch.arange(len(corpus.log.news_ids)).split(8192):
         features = corpus.news.take(rows)
         parts.append(encoder(type(features)(*(c.to(device) for c in features))))
-    return torch.cat(parts).half().float()
+    return _served(torch.cat(parts)).float()
 
 
 @torch.no_grad()
@@ -43,14 +48,25 @@ def encode_readers(
     ends: np.ndarray,
     max_history: int,
 ) -> Float[np.ndarray, "events dim"]:
-    """Encode readers from their clicks up to ``ends``, rounded as they are served (float16)."""
+    """Encode readers from their clicks up to ``ends``, rounded as they are served (float16).
+
+    Raises:
+        VectorsOverflow: A number is too large for that.
+    """
     encoder.eval()
     parts = []
     for at in range(0, len(readers), 4096):
         history, mask = histories(log, readers[at : at + 4096], ends[at : at + 4096], max_history)
         index, known = torch.from_numpy(history), torch.from_numpy(mask)
-        parts.append(encoder(news, index.to(news.device), known.to(news.device)).half().cpu())
+        parts.append(_served(encoder(news, index.to(news.device), known.to(news.device))).cpu())
     return torch.cat(parts).float().numpy()
+
+
+def _served(vectors: Float[Tensor, "rows dim"]) -> Float16[Tensor, "rows dim"]:
+    rounded = vectors.half()
+    if not torch.isfinite(rounded).all():
+        raise VectorsOverflow
+    return rounded
 
 
 def encode_everybody(

@@ -1,4 +1,4 @@
-"""Where training stands, and the error that ends it early."""
+"""Where training stands, and the errors that end it early."""
 
 import math
 from dataclasses import dataclass, field
@@ -18,6 +18,16 @@ class TrainingDiverged(RecsysError):
         super().__init__(
             f"the loss is not finite at epoch {progress.epoch + 1}, step {progress.step + 1} "
             f"({', '.join(wrong)}); a smaller optimizer.learning_rate may help"
+        )
+
+
+class VectorsOverflow(RecsysError):
+    """Vectors have grown beyond what they are served in, while the loss is a number still."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "vectors are larger than float16 holds, in which they are served; a smaller "
+            "optimizer.learning_rate or optimizer.table_learning_rate may help"
         )
 
 

@@ -9,7 +9,7 @@ from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.erasure import without_the_faint
 from recsys.training.loop import Trainer
 from recsys.training.objective import FairnessConfig
-from recsys.training.progress import TrainingDiverged
+from recsys.training.progress import TrainingDiverged, VectorsOverflow
 from recsys.training.seen import Seen
 from recsys.training.settings import PropensityProvenance, Provenance
 from recsys.training.sharding import plain
@@ -242,6 +242,16 @@ def test_a_loss_that_is_no_number_stops_and_names_its_term(corpus, tiny_config, 
         trainer.model.bias_free.encode.join.weight.fill_(torch.nan)
     with pytest.raises(TrainingDiverged, match=r"epoch 1, step 1 .*ranking"):
         trainer.run(never)
+
+
+@pytest.mark.parametrize("preset", ["off", "default"])
+def test_vectors_too_large_to_be_served_stop_before_they_are_judged(
+    corpus, tiny_config, tmp_path, cpu, preset
+):
+    fairness = type(tiny_config.fairness).model_validate(preset)
+    config = rates(tiny_config, table_learning_rate=1e6).model_copy(update={"fairness": fairness})
+    with pytest.raises(VectorsOverflow, match="float16"):
+        trainer_of(corpus, config, tmp_path, cpu).run(never)
 
 
 @pytest.mark.parametrize("preset", ["off", "paper"])
