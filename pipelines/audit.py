@@ -55,7 +55,7 @@ def main(
     """
     overrides = list(set_ or [])
     overrides += [] if max_leakage is None else [f"thresholds.max_leakage={max_leakage}"]
-    overrides += [f"attributes={json.dumps(attribute)}"] if attribute else []
+    overrides += [f"attributes={json.dumps(attribute, ensure_ascii=False)}"] if attribute else []
     wanted = settings.load(AuditConfig, config, overrides)
     result = audit(run, dataset, baseline=baseline, config=wanted.quick() if quick else wanted)
     if json_:

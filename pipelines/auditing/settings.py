@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from recsys.config import Config
 from recsys.fairness.attackers import QUICK
@@ -13,8 +13,8 @@ from recsys.fairness.verdict import Thresholds
 class AuditConfig(Config):
     """Every setting of an audit, as a TOML file may give them."""
 
-    seed: NonNegativeInt = 0
-    """Of folds, attackers and resamples."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of folds, attackers and resamples; scikit-learn takes none beyond."""
     attributes: tuple[str, ...] = ()
     """What to audit; empty: every attribute of the dataset."""
     thresholds: Thresholds = Thresholds()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recsys.config import Config
 from recsys.data.dataset import Dataset
@@ -20,6 +20,13 @@ class AttributesConfig(Config):
     quality: name those that matter."""
     share: float = Field(default=0.5, ge=0, le=1)
     """Share of readers whose attributes training may use; the audit attacks the others."""
+
+    @field_validator("names")
+    @classmethod
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected each attribute once, found {list(names)}")
+        return names
 
 
 @dataclass(frozen=True)

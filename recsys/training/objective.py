@@ -40,7 +40,7 @@ class FairnessConfig(Config):
     """AUC of validation attackers to end at: after an epoch that leaves more of an attribute to be
     found, its weight of balance grows, otherwise it falls. Also what an epoch must hold to be
     chosen for its ranking."""
-    balance_rate: NonNegativeFloat = 0.2
+    balance_rate: float = Field(default=0.2, ge=0, le=10)
     """Largest change of the logarithm of a weight of balance after an epoch; 0 keeps the weight."""
     erase: bool = False
     """Erase what vectors tell linearly, in closed form, after each epoch; what follows is learned

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from recsys.config import Config
 from recsys.data.splits import SplitConfig
@@ -63,7 +63,8 @@ class Provenance(Config):
 class TrainConfig(Config):
     """Every setting of a training run."""
 
-    seed: NonNegativeInt = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of every draw; scikit-learn takes none beyond."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     model: ModelConfig = ModelConfig()
     attributes: AttributesConfig = AttributesConfig()

@@ -220,6 +220,7 @@ def test_unknown_attribute_is_named(fair):
             "leakage.min_readers: Input should be greater than or equal to 5",
         ),
         ("leakage.num_samples=0", "leakage.num_samples: Input should be greater than 0"),
+        ("seed=4294967296", "seed: Input should be less than 4294967296"),
         ("list_lengths=[]", "list_lengths: Tuple should have at least 1 item"),
         ("exposure_cuts=[]", "exposure_cuts: Tuple should have at least 1 item"),
         ("exposure_cuts=[1]", "exposure_cuts.0: Input should be greater than or equal to 2"),
@@ -230,6 +231,12 @@ def test_a_wrong_setting_is_one_line_that_names_it(fair, capsys, setting, messag
     assert cli.run(["audit", str(fair.run), str(fair.dataset), "--set", setting]) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert message in said
+
+
+def test_an_attribute_is_named_in_any_script(fair, capsys):
+    name = "größe 😀"
+    assert cli.run(["audit", str(fair.run), str(fair.dataset), "--attribute", name]) == 2
+    assert f"attribute '{name}' is unknown; expected of gender" in capsys.readouterr().err
 
 
 def test_gate_refuses_what_does_not_pass(leaky, capsys):
