@@ -62,7 +62,8 @@ def end(night: Path, outcome: dict[str, Any]) -> None:
 
 def _unfinished(folder: Path) -> Path | None:
     """Find the last night if it was cut short; what an earlier one left is out of date."""
-    last = max(folder.glob("[0-9]*T[0-9]*"), default=None)
+    nights = (path for path in folder.glob("[0-9]*T[0-9]*") if path.is_dir())
+    last = max(nights, default=None)
     return last if last and not (last / OUTCOME).exists() else None
 
 

@@ -45,6 +45,12 @@ def test_after_a_night_that_ended_a_new_one_begins_whatever_else_lies_there(tmp_
     assert nights.begin(tmp_path, {}) not in (overtaken, ended)
 
 
+def test_an_archive_of_a_night_is_no_night(tmp_path):
+    night = begun_before(tmp_path, {})
+    (tmp_path / f"{night.name}.tar.gz").touch()
+    assert nights.begin(tmp_path, {}) == night
+
+
 def test_the_folder_is_held_by_one_at_a_time(tmp_path):
     at_work = r"nights: another `recsys nightly` is at work there"
     second = pytest.raises(InputError, match=at_work)
