@@ -8,7 +8,7 @@ CONFIGS = Path(__file__).parent / "configs"
 def along(config: Path) -> Path:
     """Find settings that come with the product by their name; any other path is left as it is."""
     named = CONFIGS / f"{config}.toml"
-    return named if not config.exists() and named.exists() else config
+    return named if not config.is_file() and named.exists() else config
 
 
 def default_config(source: str) -> Path | None:

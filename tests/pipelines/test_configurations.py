@@ -25,6 +25,12 @@ def test_a_file_of_that_name_wins(tmp_path, monkeypatch):
     assert along(Path("movielens")) == Path("movielens")
 
 
+def test_a_folder_of_that_name_does_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "movielens").mkdir()
+    assert along(Path("movielens")) == CONFIGS / "movielens.toml"
+
+
 @pytest.mark.parametrize("key", ["fairness", "fairness.preset"])
 @pytest.mark.parametrize("preset", ["off", "paper", "default"])
 def test_a_preset_is_a_recipe_and_leaves_who_is_protected_to_the_file(preset, key):
