@@ -114,6 +114,7 @@ def estimate(dataset: Dataset, methods: list[str], config: PropensityConfig) -> 
     rng = np.random.default_rng(config.seed)
     seen = Seen.of(dataset, config.positive, config.held_out)
     described = _covariates(seen, methods, config, rng)
+    methods = list(dict.fromkeys(methods))  # nothing is seen twice
     parts = {name: _estimate(name, seen, described, config, rng) for name in methods}
     product = np.prod([part.propensities for part in parts.values()], axis=0)
     if config.weights != "inverse":
@@ -146,6 +147,7 @@ def estimate(dataset: Dataset, methods: list[str], config: PropensityConfig) -> 
 def write(found: Found, folder: Path) -> None:
     """Write the folder aside, then move it into place."""
     aside = folder.parent / f".{folder.name}.partial-{os.getpid()}"
+    shutil.rmtree(aside, ignore_errors=True)  # of a killed process that had our number
     aside.mkdir(parents=True)
     try:
         pq.write_table(found.weights, aside / "weights.parquet", compression="zstd")

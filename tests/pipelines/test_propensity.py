@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -214,6 +215,20 @@ def test_propensities_are_replaced_only_when_forced(rated, tmp_path):
     assert read(out)[1] == before
     assert propensity(rated, out, "--method", "logistic", "--force") == 0
     assert read(out)[1]["methods"] == ["logistic"]
+
+
+def test_what_a_killed_process_of_our_number_left_is_in_nobodys_way(rated, tmp_path):
+    left = tmp_path / f".out.partial-{os.getpid()}"
+    left.mkdir()
+    (left / "weights.parquet").write_text("half")
+    assert propensity(rated, tmp_path / "out", "--method", "popularity") == 0
+    assert not left.exists()
+
+
+def test_a_method_named_twice_is_told_as_it_counts_once(rated, tmp_path):
+    out = tmp_path / "out"
+    assert propensity(rated, out, "--method", "popularity", "--method", "popularity") == 0
+    assert read(out)[1]["methods"] == ["popularity"]
 
 
 def test_a_folder_of_something_else_is_never_replaced(rated, tmp_path):
