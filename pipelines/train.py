@@ -205,7 +205,7 @@ def _run(trainer: Trainer, corpus: Corpus, config: TrainConfig, asked: list[int]
     with progress("loss", "rate") as bar:
         task = bar.add_task("training", total=clicks * epochs, loss="", rate="")
         done = trainer.progress
-        bar.advance(task, done.epoch * clicks + done.step * config.loader.batch_size)
+        bar.advance(task, done.epoch * clicks + done.step * trainer.loader.batch_size)
 
         def watch(at: Progress, size: int, loss: float) -> bool:
             speed = bar.tasks[0].speed or 0.0

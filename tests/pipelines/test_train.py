@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, nullcontext
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import cli
+from pipelines import cli, train
+from pipelines.console import progress
 from recsys.config import load
 from recsys.data.dataset import Dataset
 from recsys.ranker import bundle
@@ -212,6 +214,25 @@ def test_ctrl_c_leaves_a_run_that_the_same_command_takes_up(world, tmp_path):
     again = subprocess.run([*command, *settings], capture_output=True, text=True, check=True)
     assert "going on from epoch" in again.stderr
     assert (run / "metrics.json").exists()
+
+
+def test_the_bar_of_a_resumed_run_ends_at_its_total(world, tmp_path, monkeypatch):
+    bars = []
+
+    @contextmanager
+    def shown(*fields):
+        with progress(*fields) as bar:
+            bars.append(bar)
+            yield bar
+
+    monkeypatch.setattr(train, "progress", shown)
+    command = ["train", str(world), str(tmp_path / "run"), "--set", "optimizer.max_epochs=1"]
+    with monkeypatch.context() as stopping:
+        stopping.setattr(train, "_interruptible", lambda: nullcontext([signal.SIGINT]))
+        assert cli.run([*command, "--set", "fairness=off"]) == 130
+    assert cli.run([*command, "--set", "fairness=off"]) == 0
+    (task,) = bars[-1].tasks
+    assert task.completed == task.total
 
 
 @pytest.fixture(scope="module")
