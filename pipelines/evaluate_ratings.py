@@ -118,11 +118,14 @@ def evaluate(
 
     Raises:
         DataError: The dataset has no ratings, or none of news shown by chance.
+        ConfigError: So small a share of the news is rare that none of them is in the test.
     """
     if dataset.ratings is None:
         raise DataError.at(dataset.path, "has no ratings; expected ratings.parquet")
     rng = np.random.default_rng(0)
     study = Study.of(dataset.ratings, calibration=config.calibration, rng=rng)
+    if not study.rare(config.rare).any():
+        raise ConfigError(f"rare={config.rare:g}: none of these news is in the test; give more")
     content = describe_news(study.news, dataset.news).table
     scores, penalties = train(study, methods, seeds, config, content)
     results, raw = _results(study, scores, config)

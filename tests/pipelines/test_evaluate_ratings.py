@@ -112,6 +112,21 @@ def test_bad_options_are_named(tmp_path, capsys, options, message):
     assert message in capsys.readouterr().err.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("setting", "code", "message"),
+    [
+        ("methods.positive=6", 2, "methods.positive=6: 0 of "),
+        ("rare=0.001", 2, "rare=0.001: none of these news is in the test"),
+        ("methods.loop.lr=1e30", 1, "scores are not finite; smaller methods.loop.lr"),
+    ],
+)
+def test_what_cannot_be_judged_is_one_line(tmp_path, capsys, setting, code, message):
+    world = write(tmp_path / "d")
+    assert evaluate(world, "--seeds", "1", "--methods", "naive", "--set", setting) == code
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "recsys:" in line]
+    assert message in said
+
+
 def test_without_randomised_ratings_there_is_nothing_to_judge_on(tmp_path, capsys):
     dataset = write(tmp_path / "d", randomised=False)
     assert evaluate(dataset, "--methods", "naive", "--against", "naive") == 2

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from recsys.config import Config
-from recsys.errors import ConfigError, DataError
+from recsys.errors import ConfigError, DataError, RecsysError
 from recsys.propensity.balancing import BalanceConfig
 from recsys.propensity.estimate import (
     EXPOSURE,
@@ -45,6 +45,15 @@ UNWEIGHED = ("naive", "wmf", "expomf", "rel-mf")
 KERNELS = tuple(f"kernel-{choice}" for choice in ("random", "worst-case", "adaptive"))
 GIVEN = ("content", "exposure")
 """What a recommender may be given besides ids."""
+
+
+class RecommenderDiverged(RecsysError):
+    """Scores are no longer numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the recommender's scores are not finite; smaller methods.loop.lr or penalties may help"
+        )
 
 
 class MethodsConfig(Config):
@@ -153,7 +162,9 @@ class Trainer:
         """Train; return the recommender of the best epoch and its validation AUC.
 
         Raises:
-            DataError: The method is to be given what news are about, and nothing is known of that.
+            DataError: The method is to be given what news are about, and nothing is known of that;
+                or all validation ratings are liked, or none.
+            RecommenderDiverged: Its scores are no longer numbers.
         """
         generator = torch.Generator().manual_seed(self.fold.seed)
         if method.objective == "expomf":
@@ -185,9 +196,17 @@ class Trainer:
 
     def _validate(self, recommender: Factorisation) -> float:
         """Measure the AUC of the validation ratings."""
-        validation = self.fold.validation
+        validation, positive = self.fold.validation, self.config.positive
+        labels = validation.labels(positive)
+        if len(np.unique(labels)) < 2:
+            raise DataError(
+                f"methods.positive={positive:g}: {labels.sum():.0f} of {len(labels)} validation "
+                "ratings reach it; expected some that do and some that do not"
+            )
         scores = recommender.predict(*as_tensors(validation.pairs))
-        return float(roc_auc_score(validation.labels(self.config.positive), scores))
+        if not torch.isfinite(scores).all():
+            raise RecommenderDiverged
+        return float(roc_auc_score(labels, scores))
 
     def _objective(self, method: Method, penalty: float, generator: torch.Generator) -> nn.Module:
         confounder = self.fold.confounder() if "exposure" in method.given else None
