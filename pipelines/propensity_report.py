@@ -1,5 +1,6 @@
 """The page of `recsys propensity`: self-contained, light and dark, every mark with its numbers."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import jinja2
 TEMPLATE = Path(__file__).parent / "templates" / "propensity.html.j2"
 WIDTH = 560
 """Of a chart's drawing area, in its own units."""
+ROOM = 30
+"""Width of a bar's number, in the same units."""
 MOST_COVARIATES = 60
 """Lines of the Love plot: the least balanced come first, the rest are counted."""
 
@@ -63,8 +66,9 @@ def _reliability(bins: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def _curve(curve: list[float], impressions: list[float]) -> dict[str, Any]:
-    """Draw a bar for each position."""
+    """Draw a bar for each position; of many, every so many-th has room for its numbers."""
     top, step = max(curve), WIDTH / len(curve)
+    every = math.ceil(ROOM / step)
     bars = [
         {
             "position": place + 1,
@@ -72,6 +76,7 @@ def _curve(curve: list[float], impressions: list[float]) -> dict[str, Any]:
             "impressions": int(count),
             "x": step * place,
             "height": 180 * value / top,
+            "labelled": place % every == 0,
         }
         for place, (value, count) in enumerate(zip(curve, impressions, strict=True))
     ]

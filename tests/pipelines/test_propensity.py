@@ -1,5 +1,6 @@
 import json
 import os
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import spearmanr
 
-from pipelines import cli
+from pipelines import cli, propensity_report
 from recsys.data.writer import DatasetWriter
 from recsys.evaluation.bootstrap import mean_interval
 from recsys.simulation.clicks import relevance
@@ -178,6 +179,26 @@ def test_the_report_stands_alone_and_names_its_marks(rated, tmp_path):
     assert page.count("<title>") == 1 + len(
         read(tmp_path / "out")[1]["standardised_mean_differences"]
     ) + len(read(tmp_path / "out")[1]["reliability"]["logistic"])
+
+
+@pytest.mark.parametrize(("positions", "numbered"), [(10, 10), (18, 18), (100, 17), (300, 18)])
+def test_a_curve_has_a_bar_for_each_position_and_numbers_that_do_not_touch(positions, numbered):
+    curve = {"curve": [1.0] * positions, "impressions": [5.0] * positions}
+    page = propensity_report.render(
+        {
+            **dict.fromkeys(("dataset", "methods", "warnings"), ""),
+            **dict.fromkeys(("readers", "news", "observations", "effective_sample_size"), 5),
+            **dict.fromkeys(("largest_weight", "share_clipped"), 0.5),
+            "settings": {"weights": "clipped", "floor": 0.1},
+            "notes": {"em": curve},
+        }
+    )
+    bars = re.findall(r'<rect class="after"[^>]* width="([^"]*)"', page)
+    places = [float(x) for x in re.findall(r'<text x="([^"]*)" y="-6', page)]
+    assert len(bars) == positions
+    assert min(map(float, bars)) > 0
+    assert len(places) == numbered
+    assert min(np.diff(places)) >= propensity_report.ROOM
 
 
 def test_the_same_seed_gives_the_same_bytes(rated, tmp_path):
