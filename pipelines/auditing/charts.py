@@ -6,6 +6,7 @@ Every mark sits in a ``<g>`` whose ``<title>`` a browser shows on hovering and r
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from pipelines.auditing.maps import Point
 WIDTH = 760
 LABELS = 210
 """Width of the names left of a chart."""
+NAME = 28
+"""Letters that fit there; those of Chinese, Japanese and Korean are as wide as two."""
 NUMBERS = 150
 """Width of the numbers right of a chart."""
 ROW = 30
@@ -180,7 +183,7 @@ def _guide(guide: Guide, x: Scale, span: tuple[float, float]) -> str:
 
 
 def _row(row: Row, y: float, x: Scale) -> str:
-    parts = [f'<text class="end" x="{LABELS - 14}" y="{y + 4:.1f}">{escape(row.name)}</text>']
+    parts = [f'<text class="end" x="{LABELS - 14}" y="{y + 4:.1f}">{_name(row.name)}</text>']
     middle = (len(row.marks) - 1) / 2
     for index, mark in enumerate(row.marks):  # bare values share the row's middle
         offset = 0 if mark.low is None else (index - middle) * LANE
@@ -193,6 +196,15 @@ def _row(row: Row, y: float, x: Scale) -> str:
         f'<text class="num" x="{WIDTH - NUMBERS + 12}" y="{y + 4:.1f}">{escape(row.numbers)}</text>'
     )
     return f"<g>{''.join(parts)}</g>"
+
+
+def _name(name: str) -> str:
+    """Leave the middle of a long name out: pairs of groups differ at either end."""
+    wide = sum(east_asian_width(letter) in "WF" for letter in name)
+    if len(name) + wide <= NAME:
+        return escape(name)
+    kept = NAME // 4 if wide else NAME // 2 - 1
+    return f"{escape(f'{name[:kept]}…{name[-kept:]}')}<title>{escape(name)}</title>"
 
 
 def _mark(mark: Mark, y: float, x: Scale) -> str:

@@ -18,6 +18,27 @@ def test_names_and_tips_are_escaped():
     assert "a < b" in [text.text for text in ElementTree.fromstring(svg).iter("text")]
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a provider of twenty-eight & <", "a provider of…nty-eight & <"),
+        ("a very long group of readers × B", "a very long g…f readers × B"),
+        ("読者" * 8, "読者読者読者読…者読者読者読者"),
+    ],
+)
+def test_a_long_name_keeps_both_its_ends_and_is_told_in_full(name, shown):
+    svg = ElementTree.fromstring(forest([Row(name, [MARK])], [], "x"))
+    (text,) = svg.findall(".//text[@class='end']")
+    assert text.text == shown
+    assert text.find("title").text == name
+
+
+@pytest.mark.parametrize("name", ["female × 30-44", "a name of twenty-eight chars", "読者" * 7])
+def test_a_name_that_fits_is_left_as_it_is(name):
+    svg = ElementTree.fromstring(forest([Row(name, [MARK])], [], "x"))
+    assert svg.find(".//text[@class='end']").text == name
+
+
 def test_values_lie_between_their_guides():
     svg = forest([Row("a", [MARK])], [Guide(0.2, "low", "limit"), Guide(0.8, "up", "limit")], "x")
     places = [float(g.find("line").get("x1")) for g in ElementTree.fromstring(svg) if _is_guide(g)]
