@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.auditing.charts import SHAPES, Guide, Mark, Row, forest, scatter, swatch
 from pipelines.auditing.maps import Map
 from pipelines.auditing.text import interval, number, percent
+from recsys.fairness.groups import NOT_STATED
 
 Tree = dict[str, Any]
 
@@ -29,7 +30,7 @@ LISTS = {
 }
 """Kinds of lists: what they are made of."""
 MAX_OWNERS = 24
-"""Owners drawn in a chart; the table below it has all of them."""
+"""Owners drawn in a chart or named in a sentence; the tables below have all of them."""
 
 
 def leakage(audit: Tree) -> list[Tree]:
@@ -95,7 +96,7 @@ def groups(audit: Tree) -> list[Tree]:
     return [
         {
             "name": name,
-            "gap": _gap(metrics["ndcg@10"]["gap"]),
+            "gap": _gap(metrics["ndcg@10"]),
             "svg": _groups(metrics["ndcg@10"]["groups"], guides, "nDCG@10"),
             "clicks": metrics["click_rate"]
             and _groups(metrics["click_rate"]["groups"], [], "clicks per impression"),
@@ -116,10 +117,19 @@ def _groups(found: list[Tree], guides: Sequence[Guide], label: str) -> str:
     return forest(rows, guides, label, digits=3)
 
 
-def _gap(gap: Tree | None) -> str:
+def _gap(metric: Tree) -> str:
+    gap = metric["gap"]
     if gap is None:
         return "Fewer than two groups are large enough to be compared."
-    told = "" if gap["low"] > 0 else " The interval holds zero: the data do not tell them apart."
+    told, stated = "", [one for one in metric["groups"] if NOT_STATED not in one["name"]]
+    large = sum(group["sufficient"] for group in stated)
+    if gap["low"] <= 0:
+        told = " The interval holds zero: the data do not tell them apart."
+    elif large > 2:
+        told = (
+            f" They are the extremes of {large} groups, which the interval does not allow for: "
+            "by chance alone equal groups often look as far apart."
+        )
     return (
         f"Best: {gap['best']}. Worst: {gap['worst']}, {percent(gap['ratio'])} of the best; they "
         f"differ by {number(gap['difference'], 4)} "
@@ -181,19 +191,26 @@ def _exposure(name: str, found: Tree | None) -> Tree:
     if found is None:
         return {"name": name, "svg": ""}
     owners = sorted(found["owners"], key=lambda owner: -(owner["share_of_exposure"] or 0))
-    less = ", ".join(owner["name"] for owner in owners if owner["protected"])
+    less = [owner["name"] for owner in owners if owner["protected"]]
     kinds = [("share of attention", "circle", "served"), ("share of catalogue", "bar", "baseline")]
     return {
         "name": name,
         "legend": [(text, swatch(shape, kind)) for text, shape, kind in kinds],
         "svg": forest([_owner(one) for one in owners[:MAX_OWNERS]], [], "share", digits=2),
-        "protected": f"The less clicked half by clicks a news: {less}; "
+        "left_out": max(0, len(owners) - MAX_OWNERS),
+        "protected": f"The less clicked half by clicks a news: {_some(less)}; "
         f"{percent(found['protected_share_of_catalogue'])} of the catalogue.",
         "cuts": list(found["er"]),
         "er": [number(value, 2) for value in found["er"].values()],
         "rnd": [number(value, 2) for value in found["rnd"].values()],
         "tables": [_by_group(attribute, owners) for attribute in owners[0]["by_group"]],
     }
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MAX_OWNERS
+    told = names if more <= 0 else [*names[:MAX_OWNERS], f"and {more} more"]
+    return ", ".join(told)
 
 
 def _owner(owner: Tree) -> Row:

@@ -1,10 +1,12 @@
 """The page in a real browser, light and dark, on screen and on paper."""
 
+import json
 import shutil
 
 import pytest
 
 from pipelines.audit import audit
+from pipelines.auditing.page import render
 from pipelines.auditing.settings import AuditConfig
 from recsys.fairness.leakage import LeakageConfig
 from tests.pipelines.audit_world import build
@@ -113,3 +115,10 @@ def test_page_stands_alone(report):
     text = report.read_text()
     assert "<script" not in text
     assert "http" not in text.replace("http-equiv", "")
+
+
+def test_every_bracket_is_told_with_its_level(report):
+    tree = json.loads((report.parent / "audit.json").read_text())
+    tree["settings"]["level"] = 0.8
+    assert "95 % intervals of what attackers find, and 80 % intervals of" in render(tree, [])
+    assert "Brackets are 95 % intervals." in report.read_text()
