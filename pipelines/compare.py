@@ -154,8 +154,11 @@ def _show(result: Tree) -> None:
     judged = ("nDCG@10 by truth", "over the first") if all(METRIC in row for row in rows) else ()
     for heading in ("run", "nDCG@10", "over the first", *judged, *rows[0]["leakage"]):
         table.add_column(heading, overflow="fold")
-    for row in rows:
-        cells = [Path(row["run"]).name, interval(row["utility"]["ndcg@10"], 4)]
+    names = [Path(row["run"]).name for row in rows]
+    if len(set(names)) < len(names):  # as those of `recsys nightly` are
+        names = [row["run"] for row in rows]
+    for name, row in zip(names, rows, strict=True):
+        cells = [name, interval(row["utility"]["ndcg@10"], 4)]
         cells.append(_gain(row["gain_over_first"]))
         if judged:
             cells += [interval(row[METRIC], 4), _gain(row["true_gain_over_first"])]

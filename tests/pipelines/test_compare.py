@@ -6,7 +6,7 @@ import pytest
 
 from pipelines import cli
 from pipelines.auditing.settings import AuditConfig
-from pipelines.compare import compare
+from pipelines.compare import _show, compare
 from recsys.errors import InputError
 from recsys.fairness.leakage import LeakageConfig
 from tests.pipelines.audit_world import build
@@ -92,6 +92,15 @@ def test_command_prints_a_table_and_json(worlds, capsys):
     assert "readers attacked" in capsys.readouterr().out
     assert cli.run(["compare", *paths, *fast, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["runs"]) == 2
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(capsys):
+    measured = {"utility": {"ndcg@10": {"mean": 0.5, "low": 0.4, "high": 0.6}}, "leakage": {}}
+    rows = [{"run": f"{night}/run", "gain_over_first": None, **measured} for night in ("n1", "n2")]
+    _show({"readers_attacked": 5, "runs": rows})
+    said = capsys.readouterr().out
+    assert "n1/run" in said
+    assert "n2/run" in said
 
 
 def test_one_run_is_not_enough(worlds, capsys):
