@@ -177,7 +177,7 @@ class Loader:
             candidates=log.clicks.news[found],
             candidate_mask=found_mask,
             clicks=clicks,
-            weights=weights * np.float32(len(readers) / clicks.sum()),
+            weights=weights * np.float32(len(readers) / max(1.0, clicks.sum())),
         )
 
     def _draw_audience(self, rng: np.random.Generator) -> np.ndarray:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -129,3 +131,11 @@ def test_what_is_imputed_is_drawn_anew_each_epoch(weighed, tiny_config):
     loader = Loader(weighed, tiny_config.loader, max_history=6, seed=3)
     ones = [sorted(torch.cat([b.readers for b in loader.epoch(n)]).tolist()) for n in (0, 1)]
     assert ones[0] != ones[1]
+
+
+def test_a_reader_whose_only_click_is_shown_has_nothing_to_find_and_a_loss_of_zero(corpus):
+    first = np.unique(corpus.log.clicks.offsets[:-1])
+    alone = dataclasses.replace(corpus, split=dataclasses.replace(corpus.split, train=first))
+    config = LoaderConfig(sample="readers", batch_size=1)
+    totals = [float(b.weights.sum()) for b in Loader(alone, config, max_history=6, seed=3).epoch(0)]
+    assert set(totals) == {0.0, 1.0}
