@@ -171,7 +171,7 @@ def _model(run: Run) -> Tree:
     manifest, provenance = run.bundle.manifest, run.config.get("provenance", {})
     fairness = run.config.get("fairness", {})
     return {
-        "run": run.path.name,
+        "run": run.path.resolve().name,
         "model_hash": manifest.model_hash,
         "created_at": manifest.created_at.isoformat(),
         "dim": manifest.dim,
@@ -189,4 +189,4 @@ def _model(run: Run) -> Tree:
 def _data(dataset: Dataset) -> Tree:
     info = dataset.info.model_dump(mode="json")
     keys = ("source", "first_time", "last_time", "counts", "attributes", "sha256")
-    return {"dataset": dataset.path.name} | {key: info[key] for key in keys}
+    return {"dataset": dataset.path.resolve().name} | {key: info[key] for key in keys}

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -249,6 +250,14 @@ def test_json_is_one_object_on_stdout(leaky, capsys):
     result = json.loads(capsys.readouterr().out)
     assert result["verdict"] == "fail"
     assert {"auc", "low", "high", "attacker", "readers"} <= set(result["leakage"]["gender"])
+
+
+def test_a_run_audited_from_inside_has_its_name(tmp_path, monkeypatch):
+    world = build(tmp_path, leaky=False, num_readers=80)
+    monkeypatch.chdir(world.run)
+    tree = audit(Path(), world.dataset, config=CONFIG)
+    assert tree["model"]["run"] == world.run.name
+    assert f"<title>Fairness audit of {world.run.name}:" in Path("audit.html").read_text()
 
 
 def test_threshold_is_an_option(leaky, capsys):
