@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 from scipy.spatial.distance import jensenshannon
@@ -90,14 +91,7 @@ def js_distance(
         num_news: Rows of the catalogue.
         hits: True at places whose news the reader did click; only these count.
     """
-    shown = (lists >= 0) if hits is None else (lists >= 0) & hits
-    exposure = []
-    for value in sorted({group for group in groups if group is not None}):
-        member = np.array([group == value for group in groups])[:, None]
-        exposure.append(np.bincount(lists[shown & member], minlength=num_news))
-    if len(exposure) < 2 or not all(counts.sum() for counts in exposure):
-        return float("nan")
-    return float(np.mean([jensenshannon(a, b) for a, b in combinations(exposure, 2)]))
+    return _distance(lists, _codes(groups), num_news, hits)
 
 
 def js_floor(
@@ -107,18 +101,37 @@ def js_floor(
     hits: np.ndarray | None = None,
     *,
     rng: np.random.Generator,
-    num_shuffles: int = 20,
+    num_shuffles: int = 100,
 ) -> float:
     """:func:`js_distance` when the attribute is dealt out at random: what it cannot go below.
 
     The distance of two samples of one distribution is not zero; only the excess over this floor
     says that groups are shown different news.
     """
-    known = np.array([group is not None for group in groups], dtype=bool)
-    stated = np.array([group for group in groups if group is not None], dtype=object)
-    lists, hits = lists[known], None if hits is None else hits[known]
-    shuffled = [rng.permutation(stated) for _ in range(num_shuffles)]
-    return float(np.mean([js_distance(lists, list(g), num_news, hits) for g in shuffled]))
+    codes = _codes(groups)
+    known = codes >= 0
+    lists, codes, hits = lists[known], codes[known], None if hits is None else hits[known]
+    distances = [
+        _distance(lists, rng.permutation(codes), num_news, hits) for _ in range(num_shuffles)
+    ]
+    return float(np.mean(distances))
+
+
+def _codes(groups: Groups) -> Int[np.ndarray, " readers"]:
+    """Number the values of the attribute; -1 where it is not stated."""
+    return pd.factorize(np.array(groups, dtype=object), sort=True)[0]
+
+
+def _distance(
+    lists: Lists, codes: Int[np.ndarray, " readers"], num_news: int, hits: np.ndarray | None
+) -> float:
+    counts = (lists >= 0) & (codes >= 0)[:, None] & (True if hits is None else hits)
+    values = int(codes.max(initial=-1)) + 1
+    cells = (codes[:, None] * num_news + lists)[counts]
+    exposure = np.bincount(cells, minlength=values * num_news).reshape(values, num_news)
+    if values < 2 or not exposure.any(axis=1).all():
+        return float("nan")
+    return float(np.mean([jensenshannon(a, b) for a, b in combinations(exposure, 2)]))
 
 
 def hit_places(
