@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -43,7 +43,8 @@ def load(cls: type[T], path: Path | None, overrides: Sequence[str] = ()) -> T:
     tree = _read(path) if path else {}
     for override in overrides:
         _set(tree, override)
-    return build(cls, tree, where=path.name if path else "settings")
+    where = path.name if path else "settings"
+    return build(cls, tree, where=f"{where} or what overrules it" if path and overrides else where)
 
 
 def load_over(cls: type[T], path: Path | None, tree: Mapping[str, Any]) -> T:
@@ -107,9 +108,19 @@ def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"]) or cls.__name__
         if item["type"] == "extra_forbidden":
-            lines.append(f"unknown key {key!r}")
+            known = ", ".join(_table(cls, item["loc"][:-1]).model_fields)
+            lines.append(f"unknown key {key!r}; expected one of {known}")
         else:
             told = item["type"] in ("missing", "value_error")  # the message says what was found
             found = "" if told else f", found {item['input']!r}"
             lines.append(f"{key}: {item['msg']}{found}")
     return "; ".join(lines)
+
+
+def _table(cls: type[BaseModel], parents: Sequence[int | str]) -> type[BaseModel]:
+    """Find the settings class that the parents of an unknown key lead to."""
+    for parent in parents:
+        annotation = cls.model_fields[str(parent)].annotation
+        kinds = get_args(annotation) or (annotation,)
+        cls = next(one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel))
+    return cls

@@ -12,10 +12,15 @@ class Optimizer(Config):
     steps: PositiveInt = 5
 
 
+class Limit(Config):
+    speed: float = 1.0
+
+
 class Settings(Config):
     seed: int
     name: str = "plain"
     optimizer: Optimizer = Optimizer()
+    limit: Limit | None = None
 
 
 @pytest.fixture
@@ -48,8 +53,9 @@ def test_any_number_survives_an_override(rate):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sead=2", "unknown key 'sead'"),
-        ("optimizer.rat=1", r"unknown key 'optimizer\.rat'"),
+        ("sead=2", "unknown key 'sead'; expected one of seed, name, optimizer, limit"),
+        ("optimizer.rat=1", r"unknown key 'optimizer\.rat'; expected one of rate, steps"),
+        ("limit.sped=1", r"unknown key 'limit\.sped'; expected one of speed"),
         ("optimizer.steps=0", r"optimizer\.steps: .*greater than 0, found 0"),
         ("seed=x", "seed: .*valid integer.*found 'x'"),
         ("seed", "expected key=value"),
@@ -59,6 +65,11 @@ def test_any_number_survives_an_override(rate):
 def test_mistakes_name_the_key_and_what_was_expected(path, override, message):
     with pytest.raises(ConfigError, match=message):
         load(Settings, path, [override])
+
+
+def test_a_mistake_is_not_blamed_on_the_file_alone_where_something_overrules_it(path):
+    with pytest.raises(ConfigError, match=r"^run\.toml or what overrules it: unknown key 'sead'"):
+        load(Settings, path, ["sead=2"])
 
 
 def test_a_missing_key_is_named():
