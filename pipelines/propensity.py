@@ -60,7 +60,7 @@ class PropensityConfig(Config):
 
 
 def main(
-    dataset: Annotated[Path, typer.Argument(help="Folder written by `recsys ingest`.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder written by `recsys ingest` or simulate.")],
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     method: Annotated[
         list[str],
@@ -94,7 +94,7 @@ def main(
     if json_:
         emit(found.diagnostics)
         return
-    _show(found.diagnostics, folder)
+    _show(found, folder)
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,8 @@ def _table(seen: Seen, propensities: np.ndarray, weights: np.ndarray) -> pa.Tabl
     return pa.table(columns)
 
 
-def _show(about: dict[str, Any], folder: Path) -> None:
+def _show(found: Found, folder: Path) -> None:
+    about = found.diagnostics
     size, count = about["effective_sample_size"], about["observations"]
     out.print(f"{count:,} observations, worth {size:,.0f} of equal weight; heaviest ", end="")
     out.print(f"{about['largest_weight']:.1f} times the mean, {about['share_clipped']:.2%} clipped")
@@ -222,4 +223,6 @@ def _show(about: dict[str, Any], folder: Path) -> None:
         out.print(f"{about['mmd_after']:.4f} after")
     for warning in about["warnings"]:
         err.print(f"warning: {warning}", style="yellow")
-    err.print(f"Next: open {folder / 'report.html'}; recsys train … --propensity {folder}")
+    err.print(f"Next: open {folder / 'report.html'}")
+    if "slate_id" in found.weights.column_names:  # nothing is trained with weights of ratings
+        err.print(f"recsys train {about['dataset']} RUN --propensity {folder}")

@@ -41,7 +41,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def main(
-    dataset: Annotated[Path, typer.Argument(help="Folder written by `recsys ingest`.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder written by `recsys ingest` or simulate.")],
     run: Annotated[Path, typer.Argument(help="Folder to write; an interrupted run goes on.")],
     propensity: Annotated[
         Path | None,

@@ -257,3 +257,10 @@ def test_a_folder_of_something_else_is_never_replaced(rated, tmp_path):
     (tmp_path / "mine/notes").write_text("precious")
     assert propensity(rated, tmp_path / "mine", "--method", "popularity", "--force") == 2
     assert (tmp_path / "mine/notes").read_text() == "precious"
+
+
+def test_weights_of_ratings_are_not_said_to_be_for_training(world, rated, tmp_path, capsys):
+    assert propensity(world, tmp_path / "log", "--method", "popularity") == 0
+    assert "recsys train" in capsys.readouterr().err
+    assert propensity(rated, tmp_path / "ratings", "--method", "popularity") == 0
+    assert "recsys train" not in capsys.readouterr().err
