@@ -14,6 +14,8 @@ from pipelines.ingest import SOURCES
 from recsys.serving.metrics import Metrics
 from recsys.serving.settings import ServeSettings
 from recsys.serving.status import STATUS
+from recsys.store.memory import MemoryStore
+from tests.serving import world
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -115,6 +117,16 @@ def test_every_metric_and_status_has_its_row():
     assert {code.name for code in STATUS.values()} <= {
         row[0] for row in rows("serving.md", "status")
     }
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/serving.md"])
+def test_the_clients_examples_rank_and_report(page):
+    store = MemoryStore()
+    world.publish(store)
+    with world.serving(store) as server:
+        for example in re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S):
+            exec(example.replace("localhost:50051", server.address), {})
+    assert len(list(store.events())) == 5
 
 
 def test_the_readmes_pins_are_those_of_the_lock():
