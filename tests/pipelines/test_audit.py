@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,13 @@ def test_files_hold_what_is_returned_and_no_reader(found, leaky):
     page = (leaky.run / "audit.html").read_text()
     assert '"u11"' not in page
     assert ">u11<" not in page
+
+
+def test_the_keys_are_those_of_its_page(found):
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text().partition("| key |")[2]
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    named = {name.partition(".")[0] for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+    assert named == set(found)
 
 
 def test_every_number_is_json_of_any_reader(leaky):
