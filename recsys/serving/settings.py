@@ -38,7 +38,7 @@ class ServeSettings(BaseSettings):
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """``cpu``, ``cuda``, ``cuda:1``; ``auto`` is the first GPU, or the CPU when there is none."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Type that scores are computed in; ``auto`` picks what is faster here."""
+    """Type of the first scores; the answer does not depend on it. ``auto``: the fastest here."""
     threads: int = Field(default_factory=_half_the_cores, ge=1)
     """Threads that scores are computed with on a CPU; by default half the cores, at most 4. Never
     more than the container may use: threads that wait for each other's turn cost seconds."""
