@@ -85,24 +85,14 @@ def balance(
     _check(values, base)
     dual = _Dual(values, whole, np.log(base / base.sum()), config.slack)
     num = len(whole)
-    # lambda = rise - fall, both at least 0: the absolute value becomes linear, the hinge a box.
-    # The gradient alone says when to stop: now and then a step at the box's edge gains next to
-    # nothing long before the end.
-    solution = minimize(
-        dual.value_and_gradient,
-        _start(values, whole, base, config),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0, config.pull)] * (2 * num),
-        options={"maxiter": config.max_iterations, "ftol": 0.0, "gtol": 1e-6},
-    )
-    multipliers = solution.x[:num] - solution.x[num:]
+    halves, iterations = _minimise(dual, _start(values, whole, base, config), config)
+    multipliers = halves[:num] - halves[num:]
     imbalance = dual.imbalance(multipliers)
     return Balanced(
         weights=dual.shares * len(values),
         multipliers=multipliers,
         imbalance=imbalance,
-        iterations=int(solution.nit),
+        iterations=iterations,
         unmet=int((np.abs(imbalance) > config.slack + 1e-4).sum()),
     )
 
@@ -166,6 +156,31 @@ class _Dual:
     def _double(self, rows: slice) -> Float64[np.ndarray, "block functions"]:
         """Compute in double: in single, line searches stall at an imbalance of a thousandth."""
         return self.values[rows].astype(np.float64)
+
+
+def _minimise(
+    dual: _Dual, start: Float64[np.ndarray, " twice_functions"], config: BalanceConfig
+) -> tuple[Float64[np.ndarray, " twice_functions"], int]:
+    """Find the rise and fall of each function, and the steps taken.
+
+    With lambda = rise - fall, both at least 0, the absolute value is linear and the hinge a box.
+    Now and then a step at the box's edge gains nothing long before the end, and L-BFGS-B stops: it
+    starts again from there until that gains nothing either.
+    """
+    halves, best, steps = start, np.inf, 0
+    while steps < config.max_iterations:
+        found = minimize(
+            dual.value_and_gradient,
+            halves,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0, config.pull)] * len(halves),
+            options={"maxiter": config.max_iterations - steps, "ftol": 0.0, "gtol": 1e-6},
+        )
+        if not found.fun < best:
+            break
+        halves, best, steps = found.x, found.fun, steps + int(found.nit)
+    return halves, steps
 
 
 def _check(

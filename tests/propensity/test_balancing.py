@@ -37,6 +37,7 @@ def test_what_is_balanced_already_keeps_its_base_weights():
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), slack=st.sampled_from([0.0, 0.001, 0.02]))
 @example(seed=151, slack=0.001)  # one step on the way gains next to nothing
+@example(seed=45, slack=0.001)  # one gains nothing at all
 def test_every_function_is_balanced_within_the_slack_and_weights_are_positive(seed, slack):
     observed = values(200, 5, seed)
     tilt = np.exp(observed @ np.array([1.0, -1, 0.5, 0, 2]))
