@@ -54,6 +54,38 @@ def test_being_wrong_elsewhere_does_not_make_up_for_a_linear_trace():
     torch.testing.assert_close(loss(vectors[order], beliefs[order]), linear.sum())
 
 
+def test_it_is_what_ridge_regressions_on_each_half_guess_of_the_other():
+    root, beliefs = torch.randn(7, 7, generator=draw(8)), torch.rand(7, 2, generator=draw(9))
+    kernel, centred = root @ root.T, beliefs - beliefs.mean(dim=0)
+    one, other = slice(0, 3), slice(3, 7)
+    found = torch.zeros(2)
+    for fit, judge in ((one, other), (other, one)):
+        ridge = kernel[fit, fit] + torch.eye(len(kernel[fit]))
+        found += (centred[judge] * (kernel[judge, fit] @ ridge.inverse() @ centred[fit])).sum(dim=0)
+    expected = found / centred.square().sum(dim=0)
+    torch.testing.assert_close(dependence._explained(kernel, centred), expected)
+
+
+def test_kernels_see_vectors_whitened_and_each_unit_at_unit_variance():
+    vectors = torch.randn(40, 3, generator=draw(8)) * torch.tensor([1.0, 2.0, 3.0])
+    vectors[:, 1] += vectors[:, 0]
+    centred = vectors - vectors.mean(dim=0)
+    covariance = centred.T @ centred / 40
+    faint = dependence.FAINT * covariance.trace() / 3 * torch.eye(3)
+
+    def gaussians(metric):
+        apart = vectors[:, None] - vectors
+        square = torch.einsum("abi,ij,abj->ab", apart, metric, apart) / 3
+        return sum(torch.exp(-square / (2 * width**2)) for width in dependence.BANDWIDTHS)
+
+    white = (covariance + faint).inverse()
+    alone = torch.diag(1 / covariance.diagonal())
+    linear, whole = dependence._kernels(vectors)
+    torch.testing.assert_close(linear, centred @ white @ centred.T / 3, rtol=1e-3, atol=1e-3)
+    expected = linear + gaussians(white) + gaussians(alone)
+    torch.testing.assert_close(whole, expected, rtol=1e-3, atol=1e-3)
+
+
 def test_a_linear_trace_is_explained_as_by_ridge_regression(vectors):
     belief = torch.sigmoid(vectors[:, :1])
     assert loss(vectors, belief) == pytest.approx(1, abs=0.15)

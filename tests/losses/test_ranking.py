@@ -31,6 +31,12 @@ def test_weights_scale_their_own_click():
     torch.testing.assert_close(weighted, 2 * softmax_loss(SCORES, CLICKS, ALL))
 
 
+def test_of_several_slates_it_is_the_mean():
+    one, other = softmax_loss(SCORES, CLICKS, ALL), softmax_loss(2 * SCORES, CLICKS, ALL)
+    both = torch.cat([SCORES, 2 * SCORES]), CLICKS.repeat(2, 1), ALL.repeat(2, 1)
+    torch.testing.assert_close(softmax_loss(*both), (one + other) / 2)
+
+
 def test_a_slate_without_a_click_costs_nothing():
     assert softmax_loss(SCORES, torch.zeros(1, 3), ALL) == 0
 

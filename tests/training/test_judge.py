@@ -38,11 +38,11 @@ def test_popularity_of_the_whole_catalogue_leaves_clicked_news_out(next_clicks):
 def test_popularity_of_a_slate_counts_only_clicks_before_it(corpus):
     log = corpus.log
     count = judge.clicks_before(log)
-    slate = len(log.shown.reader) // 2
-    rows = log.shown.news[log.shown.offsets[slate] : log.shown.offsets[slate + 1]]
-    earlier = log.clicks.slate < slate
-    expected = [((log.clicks.news == n) & earlier).sum() for n in rows]
-    assert count(rows[None], np.array([slate]))[0].tolist() == expected
+    for slate in range(len(log.shown.reader)):
+        rows = log.shown.news[log.shown.offsets[slate] : log.shown.offsets[slate + 1]]
+        earlier = log.clicks.news[log.clicks.slate < slate]
+        expected = [(earlier == n).sum() for n in rows]
+        assert count(rows[None], np.array([slate]))[0].tolist() == expected
 
 
 def test_a_reader_who_points_at_the_clicked_news_has_perfect_slates(corpus):

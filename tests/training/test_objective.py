@@ -1,8 +1,12 @@
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from recsys.config import build
 from recsys.errors import ConfigError
+from recsys.losses.adversarial import confusion_loss
+from recsys.losses.dependence import explained_by_others
+from recsys.losses.orthogonality import cosine_loss, covariance_loss
 from recsys.losses.ranking import softmax_loss
 from recsys.model.batch import Batch, NewsFeatures
 from recsys.model.fairrec import Interest
@@ -95,6 +99,100 @@ def test_what_was_clicked_is_not_among_what_a_click_is_compared_with(interest):
     )
     found = objective("off").ranking_loss(interest, given)
     torch.testing.assert_close(found.detach(), -torch.stack(left).mean())
+
+
+@pytest.mark.parametrize("negatives", [(), (1, 3)])
+def test_a_click_counts_as_much_as_it_weighs(interest, negatives):
+    whole = batch(negatives)
+    half = whole._replace(weights=whole.weights / 2)
+    losses = [objective("off").ranking_loss(interest, each) for each in (whole, half)]
+    torch.testing.assert_close(losses[0], 2 * losses[1])
+
+
+def test_padding_is_never_compared_with_nor_taken_for_clicked(interest):
+    padded = batch(negatives=(0, 1, 2, 3))._replace(
+        history=torch.tensor([[3], [1]]),
+        history_mask=torch.zeros(2, 1, dtype=torch.bool),
+        candidate_mask=torch.tensor([[True, False], [True, False]]),
+    )
+    scores = (interest.bias_free @ interest.news.T).detach()
+    expected = -scores.log_softmax(dim=1)[[0, 1], [0, 2]].mean()
+    found = objective("off").ranking_loss(interest, padded)
+    torch.testing.assert_close(found.detach(), expected)
+
+
+def test_ranking_alone_is_added_as_often_as_is_asked_for(interest):
+    both, alone = (
+        objective(preset).ranking_loss(interest, batch())
+        for preset in ({"bias_free_ranking": 0.0}, "off")
+    )
+    twice = objective({"bias_free_ranking": 2.0}).ranking_loss(interest, batch())
+    torch.testing.assert_close(twice, both + 2 * alone)
+
+
+def fairness_losses(interest, **settings):
+    chosen = objective({"covariance": 1.0, "adversarial": 1.0} | settings)
+    return chosen.fairness_losses(interest, interest.bias_aware, batch(), progress=1.0)
+
+
+@pytest.mark.parametrize(
+    "name", ["attribute", "orthogonality", "covariance", "adversarial", "balance"]
+)
+def test_each_loss_counts_as_much_as_its_setting(interest, name):
+    interest = interest._replace(audience=torch.randn(2, 3))
+    once, thrice = (fairness_losses(interest, **{name: weight}) for weight in (1.0, 3.0))
+    for each, loss in once.items():
+        torch.testing.assert_close(thrice[each], (3 if each == name else 1) * loss)
+
+
+def test_parts_are_held_against_each_other(interest):
+    losses = fairness_losses(interest, orthogonality=1.0, covariance=1.0)
+    free, aware = interest.bias_free, interest.bias_aware
+    torch.testing.assert_close(losses["orthogonality"], cosine_loss(free, aware))
+    torch.testing.assert_close(losses["covariance"], covariance_loss(free, aware))
+
+
+def test_the_charge_is_for_what_the_audience_gives_away(interest):
+    audience, beliefs = torch.randn(40, 3), torch.rand(40, 1)
+    losses = objective({"balance": 2.0}).fairness_losses(
+        interest._replace(audience=audience),
+        interest.bias_aware,
+        batch()._replace(beliefs=beliefs),
+        progress=1.0,
+    )
+    expected = 2 * explained_by_others(audience, beliefs).clamp(min=0).sum()
+    torch.testing.assert_close(losses["balance"], expected)
+
+
+def test_a_confused_discriminator_is_one_that_guesses_evenly(interest):
+    default = objective({"adversarial": 1.0})
+    losses = default.fairness_losses(interest, interest.bias_aware, batch(), progress=1.0)
+    (guess,) = default.discriminator(interest.bias_free)
+    torch.testing.assert_close(losses["adversarial"], confusion_loss(guess, batch().known[:, 0]))
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_what_is_left_over_is_learned_without_changing_the_bias_free_part(interest, residual):
+    chosen = objective({"residual": residual, "bias_free_ranking": 0.0, "covariance": 1.0})
+    losses = chosen.fairness_losses(interest, interest.bias_aware, batch(), progress=1.0)
+    parting = losses["orthogonality"] + losses["covariance"]
+    (parting + chosen.ranking_loss(interest, batch())).backward()
+    assert (interest.bias_free.grad is None) == residual
+    assert interest.bias_aware.grad is not None
+
+
+def test_attributes_are_summed_each_over_those_it_is_known_of(interest):
+    torch.manual_seed(1)
+    several = Objective(3, [2, 3], FairnessConfig(attribute=1.0), groups=[1])
+    told = batch()._replace(
+        attributes=torch.tensor([[0, 2], [1, 1]]), known=torch.tensor([[True, False], [True, True]])
+    )
+    losses = several.fairness_losses(interest, interest.bias_aware, told, progress=1.0)
+    gender, age = several.predictor(interest.bias_aware)
+    expected = cross_entropy(gender, torch.tensor([0, 1])) + cross_entropy(
+        age[1:], torch.tensor([1])
+    )
+    torch.testing.assert_close(losses["attribute"], expected)
 
 
 def test_nobody_known_means_no_attribute_losses(interest):
