@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.data.reading_log import Clicks, ReadingLog, Shown
-from recsys.data.splits import SplitConfig, arrange, split
+from recsys.data.splits import SplitConfig, arrange, slates_of_test, split
 from recsys.errors import DataError
 
 
@@ -120,24 +120,65 @@ def test_a_random_share_of_each_reader_is_hidden_and_the_rest_keeps_its_order(ro
     assert (parts.test.until == moved.clicks.offsets[parts.test.reader + 1]).all()
     sizes = np.diff(moved.clicks.offsets)[parts.test.reader]
     assert (parts.test.until - parts.test.end == np.rint(0.3 * sizes)).all()
+    assert (parts.test.end - parts.validation.end == np.rint(0.2 * sizes)).all()
+    asked = np.flatnonzero(np.diff(moved.clicks.offsets) >= RANDOM.min_clicks)
+    assert parts.test.reader.tolist() == asked.tolist()
     learned = np.split(parts.train, np.flatnonzero(np.diff(moved.reader_of_click[parts.train])) + 1)
     assert all((np.diff(moved.clicks.impression[own]) > 0).all() for own in learned)
     hidden = [np.arange(a, b) for a, b in zip(parts.validation.end, parts.test.until, strict=True)]
     assert not np.isin(np.concatenate(hidden), parts.train).any()
 
 
-def test_remembered_clicks_are_never_hidden():
-    log = log_of([(0, [True])] * 3 + [(1, [True])] * 3)
-    old, nothing, clicks = np.zeros(40, int), np.full(40, -1), log.clicks  # of reader 0
-    log = dataclasses.replace(
-        log,
-        clicks=Clicks(
-            offsets=clicks.offsets + np.array([0, 40, 40]),
-            news=np.concatenate([old, clicks.news]),
-            impression=np.concatenate([nothing, clicks.impression]),
-            slate=np.concatenate([nothing, clicks.slate]),
-        ),
+def remembering(log, reader, number):
+    """Let the log remember so many older clicks of a reader, of the first news."""
+    clicks = log.clicks
+    at, old, nothing = clicks.offsets[reader], np.zeros(number, int), np.full(number, -1)
+    offsets = clicks.offsets + number * (np.arange(len(clicks.offsets)) > reader)
+    columns = ((clicks.news, old), (clicks.impression, nothing), (clicks.slate, nothing))
+    return dataclasses.replace(
+        log, clicks=Clicks(offsets, *(np.insert(column, at, new) for column, new in columns))
     )
+
+
+def test_remembered_clicks_are_history_and_neither_learned_nor_asked_for():
+    log = remembering(log_of([(0, [True])] * 2 + [(1, [True])] * 3 + [(2, [True])]), 0, 4)
+    log = remembering(log, 2, 4)
+    parts = split(log, SplitConfig(protocol="next_click", min_clicks=3))
+    assert parts.test.reader.tolist() == [0, 1]  # one click of the last reader is of this log
+    assert parts.train.tolist() == [6, 13]
+    assert parts.history_end[parts.train].tolist() == [6, 13]
+
+
+def test_remembered_clicks_come_before_every_slate():
+    log = remembering(log_of([(1, [True, False])] + [(0, [True, False])] * 10), 0, 3)
+    parts = split(log, SplitConfig())
+    assert parts.test.end.tolist() == [3 + 9]
+    assert (log.clicks.slate[parts.train] >= 0).all()
+    assert parts.history_end[:4].tolist() == [0, 0, 0, 3]
+
+
+@given(slates)
+def test_slates_are_asked_about_where_something_was_clicked_and_something_was_not(rows):
+    log, config = log_of(rows), SplitConfig(validation=0.3, test=0.3)
+    try:
+        parts = split(log, config)
+    except DataError:
+        return
+    told = [i for i, (_, clicked) in enumerate(rows) if any(clicked) and not all(clicked)]
+    first, last = round(len(rows) * 0.4), round(len(rows) * 0.7)
+    assert parts.validation.slate.tolist() == [i for i in told if first <= i < last]
+    assert parts.test.slate.tolist() == [i for i in told if last <= i]
+    assert slates_of_test(log, config).tolist() == list(range(last, len(rows)))
+    assert sorted(log.clicks.slate[parts.train]) == sorted(s for s in log.clicks.slate if s < first)
+
+
+def test_no_slate_is_of_the_tests_time_where_single_clicks_are_held_out():
+    log = log_of([(0, [True, False])] * 12)
+    assert not len(slates_of_test(log, SplitConfig(protocol="next_click")))
+
+
+def test_remembered_clicks_are_never_hidden():
+    log = remembering(log_of([(0, [True])] * 3 + [(1, [True])] * 3), 0, 40)
     moved = arrange(log, RANDOM, seed=0)
     parts = split(moved, RANDOM)
     for questions in (parts.validation, parts.test):

@@ -23,6 +23,13 @@ def test_gap_is_best_over_worst():
     assert gap.low <= gap.difference <= gap.high
 
 
+def test_interval_of_the_gap_is_that_of_paired_differences():
+    worst, best = np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.4, 0.3])  # apart by .4, .2 and 0
+    samples = {"F": Sample(99, 0.2, worst), "M": Sample(99, 0.4, best)}
+    _, gap = describe(samples, min_readers=30, level=0.5)
+    assert (gap.low, gap.high) == pytest.approx((0.1, 0.3))
+
+
 def test_group_of_five_is_insufficient_data():
     groups, gap = describe({"F": _sample(0.9, readers=5), "M": _sample(0.4)}, min_readers=30)
     small = next(group for group in groups if group.name == "F")
@@ -33,10 +40,16 @@ def test_group_of_five_is_insufficient_data():
 
 def test_those_who_do_not_state_it_are_measured_but_no_side_of_the_gap():
     groups, gap = describe(
-        {"F": _sample(0.2), "M": _sample(0.3), NOT_STATED: _sample(0.9)}, min_readers=30
+        {
+            "F × 18": _sample(0.2),
+            "M × 18": _sample(0.3),
+            f"{NOT_STATED} × 18": _sample(0.9),
+            NOT_STATED: _sample(0.1),
+        },
+        min_readers=30,
     )
     assert all(group.sufficient for group in groups)
-    assert gap.best == "M"
+    assert (gap.best, gap.worst) == ("M × 18", "F × 18")
 
 
 def test_interval_holds_the_share_that_was_asked_for():

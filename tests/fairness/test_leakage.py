@@ -124,6 +124,19 @@ def test_difference_is_paired(rng):
     assert high - low < found[0].best.high - found[0].best.low
 
 
+def test_difference_is_of_distances_from_one_half_on_the_side_of_each_best_attacker():
+    def found(*attackers):
+        attacks = [Attack("any", auc, auc, auc) for auc, _ in attackers]
+        return Leakage(attacks, {}, samples=np.array([samples for _, samples in attackers]))
+
+    ours = found((0.55, [0.5, 0.5, 0.5]), (0.3, [0.2, 0.3, 0.4]))
+    theirs = found((0.6, [0.5, 0.6, 0.7]))
+    point, low, high = difference(ours, theirs, level=0.5)
+    spread = np.sqrt(1 + 5 / 4) * np.array([-0.2, 0, 0.2])  # .8 - .5, .7 - .6, .6 - .7, less .1
+    assert point == pytest.approx(0.7 - 0.6)
+    assert (low, high) == pytest.approx(tuple(0.1 + np.quantile(spread, [0.25, 0.75])))
+
+
 def test_difference_of_a_finding_to_itself_is_nothing(rng):
     found = leakage(noise(rng, 200), genders(rng, 200), rng=rng, config=LINEAR)
     assert difference(found, found) == (0, 0, 0)

@@ -87,6 +87,21 @@ def test_distance_needs_two_groups_that_are_shown_something():
     assert np.isnan(js_distance(np.array([[0], [-1]]), ["F", "M"], 2))
 
 
+def test_floor_deals_out_what_is_stated_to_who_states_it_and_counts_hits_alone(rng):
+    lists, groups = np.array([[0, 2], [0, 3], [1, 4]]), ["F", "M", None]
+    hits = np.array([[True, False], [True, False], [True, False]])
+    assert js_floor(lists, groups, 5, hits, rng=rng) == 0
+    assert js_floor(lists, groups, 5, rng=rng) == pytest.approx(js_distance(lists, groups, 5))
+
+
+def test_readers_who_do_not_state_it_are_left_out(rng):
+    values = genders(rng, 300)
+    features = one_hot(_lists(rng, ["M"] * 100 + values), np.arange(50))
+    found = list_leakage(features, [None] * 100 + values, rng=rng, config=CONFIG)
+    assert found.low > 0.9
+    assert found.majority == max(values.count("F"), values.count("M")) / 300
+
+
 def test_floor_is_what_chance_gives(rng):
     values = genders(rng, 300)
     alike = _lists(rng, ["F"] * 300)

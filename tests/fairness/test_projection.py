@@ -20,6 +20,7 @@ def test_a_leak_is_seen(rng):
     points = separating_map(with_linear_bit(noise(rng, 500), values), labels, seed=0)
     assert points.shape == (500, 2)
     assert _difference(points, labels) > 1
+    np.testing.assert_allclose(points.std(axis=0), 1, rtol=0.1)
 
 
 def test_where_nothing_leaks_nothing_is_seen(rng):

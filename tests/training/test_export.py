@@ -85,6 +85,14 @@ def test_offline_files_follow_the_bundles_order(exported, corpus, tmp_path):
     assert aware.shape == bundle.readers.vectors.shape
 
 
+def test_summary_counts_readers_and_not_their_events():
+    events = {"ndcg@10": [0.5, 0.7, 0.9], "popularity_ndcg@10": [0.4, 0.6, 0.5]}
+    found = export.summary(pd.DataFrame({"user_id": ["a"] * 3, **events}), np.random.default_rng(0))
+    means = {"ndcg@10": 0.7, "popularity_ndcg@10": 0.5, "gain_ndcg@10": 0.2}
+    assert {name: one["mean"] for name, one in found.items()} == pytest.approx(means)
+    assert all(np.isnan([one["low"], one["high"]]).all() for one in found.values())
+
+
 def test_summary_pairs_the_gain_event_by_event():
     events = pd.DataFrame(
         {
