@@ -101,6 +101,70 @@ def test_together_rebuilds_every_array():
     assert (distinct[two] == second).all()
 
 
+def test_a_click_is_found_given_the_clicks_of_its_reader_before_its_slate(loader, corpus):
+    log, tokens = corpus.log, corpus.news.features.tokens
+    first, end = (log.clicks.offsets[:-1], corpus.split.history_end)
+    for batch in loader.epoch(0):
+        for row, reader in enumerate(batch.readers.tolist()):
+            history = batch.news.tokens[batch.history[row][batch.history_mask[row]]]
+            found = batch.news.tokens[batch.candidates[row, 0]]
+            own = np.arange(first[reader], log.clicks.offsets[reader + 1])
+            given = [log.clicks.news[max(first[reader], end[at] - 6) : end[at]] for at in own]
+            assert any(
+                torch.equal(tokens[log.clicks.news[at]], found)
+                and torch.equal(tokens[before], history)
+                for at, before in zip(own, given, strict=True)
+            )
+
+
+def test_the_audience_is_what_training_may_know_of_readers(corpus, tiny_config):
+    config = tiny_config.loader.model_copy(update={"audience": 25})
+    batch = next(Loader(corpus, config, max_history=1000, seed=3).epoch(0))
+    log, tokens, train = corpus.log, corpus.news.features.tokens, corpus.split.train
+    assert len(batch.audience) == len(np.unique(batch.beliefs, axis=0)) == 25
+    for row, belief in enumerate(batch.beliefs.numpy()):
+        (reader,) = np.flatnonzero((corpus.beliefs == belief).all(axis=1))
+        heard = batch.news.tokens[batch.audience[row][batch.audience_mask[row]]]
+        own = train[log.reader_of_click[train] == reader]
+        assert torch.equal(heard, tokens[log.clicks.news[own]])
+
+
+def test_catalogue_negatives_are_distinct_and_such_as_training_may_see(corpus):
+    config = LoaderConfig(catalogue_negatives=7, id_dropout=0.0)
+    batch = next(Loader(corpus, config, max_history=6, seed=3).epoch(0))
+    drawn = batch.news.ids[batch.negatives]
+    assert len(drawn.unique()) == 7
+    assert (drawn > 0).all()
+
+
+def test_readers_clicks_are_halved_without_one_that_is_held_out(corpus):
+    loader = Loader(corpus, LoaderConfig(sample="readers"), max_history=1000, seed=3)
+    log, tokens, train = corpus.log, corpus.news.features.tokens, corpus.split.train
+    batch = next(loader.epoch(0))
+    assert sorted(batch.readers.tolist()) == np.unique(log.reader_of_click[train]).tolist()
+    sizes = []
+    for row, reader in enumerate(batch.readers.tolist()):
+        given = batch.news.tokens[batch.history[row][batch.history_mask[row]]]
+        found = batch.news.tokens[batch.candidates[row][batch.candidate_mask[row]]]
+        own = tokens[log.clicks.news[train[log.reader_of_click[train] == reader]]]
+        assert sorted(torch.cat([given, found]).tolist()) == sorted(own.tolist())
+        sizes.append(len(found) / len(own))
+    assert np.mean(sizes) == pytest.approx(0.5, abs=0.1)
+    assert torch.equal(batch.clicks, batch.candidate_mask.float())
+    per_click = len(batch.readers) / batch.clicks.sum()
+    torch.testing.assert_close(batch.weights, batch.clicks * per_click)
+
+
+def test_readers_clicks_count_as_much_as_they_weigh(corpus):
+    shown = dataclasses.replace(corpus.log.shown, weights=2 * corpus.log.shown.weights)
+    heavy = dataclasses.replace(corpus, log=dataclasses.replace(corpus.log, shown=shown))
+    config = LoaderConfig(sample="readers")
+    light, heavy = (
+        next(Loader(c, config, max_history=6, seed=3).epoch(0)) for c in (corpus, heavy)
+    )
+    torch.testing.assert_close(heavy.weights, 2 * light.weights)
+
+
 @pytest.fixture
 def weighed(corpus):
     """Everything is imputed to be liked a little, and weights are clipped hard."""

@@ -23,6 +23,27 @@ def test_a_resample_is_the_auc_of_readers_repeated():
     assert found[1] == pytest.approx(expected)
 
 
+def test_lists_are_measured_reader_by_reader_over_seeds():
+    readers, labels = np.array([7, 9, 7, 9, 9]), np.array([1.0, 0, 0, 1, 1])
+    scores = np.array([[1.0, 3, 2, 2, 1], [2.0, 1, 1, 3, 2]])  # second and last, then perfect
+    found = judge.per_reader(scores, labels, readers)
+    second, third = 1 / np.log2([3, 4])
+    expected = [(second + 1) / 2, ((second + third) / (1 + second) + 1) / 2]
+    np.testing.assert_allclose(found["ndcg@5"], expected)
+    np.testing.assert_allclose(found["recall@5"], 1)
+
+
+def test_recall_is_of_all_that_was_liked():
+    labels = np.array([1.0, 0, 0, 0, 0, 1])
+    found = judge.per_reader(np.arange(6.0)[None], labels, np.zeros(6, dtype=int))
+    assert found["recall@5"] == pytest.approx([0.5])
+
+
+def test_an_interval_holds_95_of_100_resamples():
+    found = judge.interval(np.concatenate([[7.0], np.arange(1001.0)]))
+    assert (found.mean, found.low, found.high) == (7, 25, 975)
+
+
 def test_a_method_does_not_differ_from_itself():
     _, raw = judge.measures(SCORES, LABELS, READERS, 0)
     for value in judge.difference(raw, raw, 0).values():
