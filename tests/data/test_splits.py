@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.data.dataset import Dataset
 from recsys.data.reading_log import Clicks, ReadingLog, Shown
-from recsys.data.splits import SplitConfig, arrange, slates_of_test, split
+from recsys.data.splits import SplitConfig, arrange, read_and_split, slates_of_test, split
+from recsys.data.writer import DatasetWriter
 from recsys.errors import DataError
+from tests.data.tables import impressions, news
 
 
 def log_of(slates):
@@ -79,6 +82,7 @@ def test_last_clicks_are_asked_about_and_nothing_after_them_is_learned(rows):
     offsets = log.clicks.offsets
     assert (parts.test.end == offsets[parts.test.reader + 1] - 1).all()
     assert (parts.validation.end == parts.test.end - 1).all()
+    assert parts.test.reader.tolist() == np.flatnonzero(np.diff(offsets) >= 3).tolist()
     assert (parts.test.until == parts.test.end + 1).all()
     held_out = np.concatenate([parts.test.end, parts.validation.end])
     assert not np.isin(held_out, parts.train).any()
@@ -186,6 +190,30 @@ def test_remembered_clicks_are_never_hidden():
         assert (questions.until - questions.end).tolist() == [1, 1]
         assert (moved.clicks.slate[questions.end] >= 0).all()
     assert len(parts.train) == 2
+
+
+def test_hidden_clicks_are_drawn_from_all_of_a_readers_time():
+    log = log_of([(0, [True] * 100), (1, [True] * 100), (2, [True] * 100)])
+    moved = arrange(log, RANDOM, seed=0)
+    parts = split(moved, RANDOM)
+    for questions in (parts.validation, parts.test):
+        for reader, end, until in zip(
+            questions.reader, questions.end, questions.until, strict=True
+        ):
+            places = moved.clicks.impression[end:until] - 100 * reader
+            assert places.mean() == pytest.approx(49.5, abs=15)
+
+
+@pytest.mark.parametrize(("positives", "clicks"), [("clicks", 20), ("impressions", 40)])
+def test_what_was_shown_counts_as_clicked_where_that_is_asked_for(tmp_path, positives, clicks):
+    with DatasetWriter(tmp_path / "dataset", "test") as writer:
+        writer.news(news("a", "b"))
+        rows = ((slate, "u", one, one == "a") for slate in range(20) for one in "ab")
+        writer.impressions(impressions(*rows))
+    config = SplitConfig(protocol="random", positives=positives)
+    log, parts = read_and_split(Dataset.open(tmp_path / "dataset"), config, seed=0)
+    assert len(log.clicks.news) == clicks
+    assert len(parts.train) == 0.8 * clicks
 
 
 def test_another_seed_hides_other_clicks_and_the_same_the_same():

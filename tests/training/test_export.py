@@ -1,4 +1,6 @@
+from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -7,11 +9,13 @@ import safetensors.torch
 import torch
 from sklearn.preprocessing import StandardScaler
 
+from recsys.data.splits import SplitConfig
 from recsys.model.user_encoder import UserEncoder
 from recsys.ranker.bundle import load, save
-from recsys.training import export
+from recsys.training import export, judge
 from recsys.training.loop import Trainer
 from recsys.training.objective import FairnessConfig
+from tests.training.conftest import corpus_of
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 
@@ -44,6 +48,18 @@ def test_the_bundled_encoder_gives_the_bundled_vectors(exported):
     np.testing.assert_allclose(vector.half().numpy()[0], readers.vectors[3], atol=2e-3)
 
 
+def test_bias_aware_vectors_know_of_news_what_stands_aside(exported, corpus, tiny_config, cpu):
+    trainer, bundle, aware = exported
+    model, readers = trainer.model, bundle.readers
+    clicks = readers.clicks[readers.offsets[3] : readers.offsets[4]][-bundle.manifest.max_history :]
+    history = torch.from_numpy(clicks.astype(np.int64))[None]
+    news = judge.encode_news(model.aside, corpus, cpu)
+    news = news + torch.from_numpy(bundle.catalogue.vectors.astype(np.float32))
+    with torch.no_grad():
+        vector = model.bias_aware(news, history, torch.ones_like(history, dtype=torch.bool))
+    np.testing.assert_allclose(vector.numpy()[0], aware[3], atol=2e-3)
+
+
 def test_nothing_of_the_bias_aware_part_is_in_the_encoder(exported):
     trainer, bundle, _ = exported
     names = set(safetensors.torch.load(bundle.encoder))
@@ -73,6 +89,23 @@ def test_fresher_clicks_count_more_in_popularity(exported, corpus):
     row = 4
     expected = np.exp2(-age[log.clicks.news == row] / 86_400).sum()
     assert bundle.catalogue.popularity[row] == pytest.approx(expected, rel=1e-5)
+
+
+def test_clicks_that_the_log_only_remembers_are_not_fresh(corpus):
+    log, first = corpus.log, corpus.log.clicks.news[0]
+    forgotten = log.clicks.slate.copy()
+    forgotten[log.clicks.news == first] = -1
+    clicks = replace(log.clicks, slate=forgotten)
+    assert export._popularity(replace(log, clicks=clicks), 1.0)[first] == 0
+
+
+def test_popularity_to_beat_is_that_of_training_clicks(tiny_dataset, tiny_config):
+    wanted = tiny_config.model_copy(update={"split": SplitConfig(protocol="next_click")})
+    known = corpus_of(tiny_dataset, wanted)
+    answers = SimpleNamespace(ask=lambda questions: np.zeros(len(questions.reader)))
+    found = export.measure(answers, known)["popularity_ndcg@10"]
+    expected = judge.answer_by_popularity(known.log, known.split.test, known.split.train)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_offline_files_follow_the_bundles_order(exported, corpus, tmp_path):
