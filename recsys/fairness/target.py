@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
-from recsys.fairness.attackers import NUM_FOLDS
-
 
 @dataclass(frozen=True)
 class Target:
@@ -25,9 +23,8 @@ class Target:
     def of(cls, values: Sequence[str | None], min_readers: int) -> "Target":
         """Sort the values of an attribute into large, too small and missing."""
         counts = Counter(value for value in values if value is not None)
-        floor = max(min_readers, NUM_FOLDS)
-        large = {value: number for value, number in sorted(counts.items()) if number >= floor}
-        small = {value: number for value, number in sorted(counts.items()) if number < floor}
+        large = {value: number for value, number in sorted(counts.items()) if number >= min_readers}
+        small = {value: number for value, number in sorted(counts.items()) if number < min_readers}
         missing = len(values) - counts.total()
         kept = np.array([value in large for value in values], dtype=bool)
         if len(large) < 2:

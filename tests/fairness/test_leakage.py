@@ -3,6 +3,7 @@ import pytest
 
 from recsys.fairness.attackers import QUICK
 from recsys.fairness.leakage import Attack, Leakage, LeakageConfig, difference, leakage
+from recsys.fairness.target import Target
 from tests.fairness.vectors import genders, noise, with_linear_bit, with_xor
 
 LINEAR = LeakageConfig(attackers=("logistic regression",), num_samples=300)
@@ -70,11 +71,17 @@ def test_group_of_five_is_insufficient_data(rng):
 
 
 def test_small_value_is_left_out_and_named(rng):
-    values = ["X"] * 5 + genders(rng, 300)
-    found = leakage(noise(rng, 305), values, rng=rng, config=LINEAR)
+    values = [None] * 20 + ["X"] * 5 + genders(rng, 300)
+    found = leakage(noise(rng, 325), values, rng=rng, config=LINEAR)
     assert found.too_small == {"X": 5}
     assert found.readers == 300
     assert found.unmeasured == pytest.approx(5 / 305)
+
+
+def test_a_value_is_attacked_from_the_smallest_number_on():
+    values = ["F"] * 30 + ["M"] * 30 + ["X"] * 29
+    target = Target.of(values, min_readers=30)
+    assert (target.large, target.too_small) == ({"F": 30, "M": 30}, {"X": 29})
 
 
 def test_readers_without_the_attribute_are_left_out(rng):

@@ -3,7 +3,7 @@ import pytest
 
 from recsys.errors import ConfigError
 from recsys.propensity.balancing import BalanceConfig
-from recsys.propensity.choice import Sample, adaptive, random, worst_case
+from recsys.propensity.choice import Sample, adaptive, explain, random, worst_case
 from recsys.propensity.kernels import Covariates, Functions, Kernel, Pairs, population
 
 CONFIG = BalanceConfig(slack=0.001)
@@ -47,6 +47,18 @@ def test_the_adaptive_choice_finds_the_function_an_error_is_made_of(sample):
         near.news[chosen] - near.news[17]
     )
     assert distance.min() <= 3
+
+
+def test_errors_are_explained_by_weighted_ridge_regression(sample):
+    rng = np.random.default_rng(1)
+    base, errors = rng.uniform(1, 3, len(sample.base)), rng.normal(size=len(sample.base))
+    values, share = sample.candidates(sample.observed).astype(float), base / base.sum()
+    centred = values - share @ values
+    gram = (share[:, None] * centred).T @ centred
+    penalty = 0.5 * np.diag(gram).mean() * np.eye(len(gram))
+    expected = np.linalg.solve(gram + penalty, centred.T @ (share * (errors - share @ errors)))
+    found = explain(sample.candidates, sample.observed, base, errors, 0.5)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
 def test_adaptive_balancing_removes_bias_from_the_error_it_was_chosen_for(sample):

@@ -32,6 +32,26 @@ def test_poor_overlap_heavy_weights_and_clipping_are_each_warned_of():
     assert diagnosis.share_clipped == 0.05
 
 
+@pytest.mark.parametrize(("heavy", "warned"), [(11, False), (9, True)])
+def test_overlap_is_poor_below_a_tenth_of_the_observations(heavy, warned):
+    weights = np.where(np.arange(100) < heavy, 1.0, 1e-9)
+    said = diagnose(weights, np.zeros(100, bool)).warnings
+    assert any("poor overlap" in text for text in said) == warned
+
+
+@pytest.mark.parametrize(("heaviest", "warned"), [(49.0, False), (51.0, True)])
+def test_a_weight_is_heavy_beyond_a_hundredth_of_all(heaviest, warned):
+    weights = np.full(5000, (5000 - heaviest) / 4999)
+    weights[0] = heaviest
+    diagnosis = diagnose(weights, np.zeros(5000, bool))
+    assert diagnosis.largest_weight == pytest.approx(heaviest)
+    assert bool(diagnosis.warnings) == warned
+
+
+def test_hardly_any_clipping_is_not_warned_of():
+    assert diagnose(np.ones(200), np.arange(200) < 2).warnings == []
+
+
 def test_mean_differences_are_in_standard_deviations_of_the_whole():
     table = np.array([[0.0, 7], [2, 7]], np.float32)
     found = mean_differences(table, np.array([1, 1, 1, 0]))
@@ -62,6 +82,13 @@ def test_the_mmd_is_the_kernels(world, name):
     exact = gram[:200, :200].mean() - 2 * gram[:200].mean() + gram.mean()
     found = mmd(features.mean(half), features.mean(whole))
     assert found == pytest.approx(np.sqrt(exact), rel=0.05)
+
+
+def test_a_sample_counted_twice_is_embedded_as_once(world):
+    covariates, whole = world
+    features = RandomFeatures(covariates, Kernel("gaussian", 0.2), 64, np.random.default_rng(1))
+    few, twice = whole.take(slice(0, 3)), whole.take(np.array([0, 1, 2] * 2))
+    np.testing.assert_allclose(features.mean(twice), features.mean(few), atol=1e-6)
 
 
 def test_the_mmd_of_a_sample_weighted_to_the_whole_is_zero(world):

@@ -40,6 +40,12 @@ def test_examination_is_recovered_from_ranked_slates_that_swap(estimate):
     assert found.curve[0] == 1
 
 
+def test_maximisation_goes_on_until_no_position_moves():
+    counts = log(2_000, spread=0.2)
+    found, exact = (expectation_maximisation(counts, tolerance=t) for t in (1e-7, 0.0))
+    assert found.curve == pytest.approx(exact.curve, rel=1e-3)
+
+
 def test_harvesting_needs_a_swap():
     contexts, positions = np.array([1, 2, 1, 2]), np.array([1, 2, 1, 2])
     with pytest.raises(DataError, match="position 2"):
