@@ -43,7 +43,7 @@ def fit(vectors: Vectors, concepts: Float[np.ndarray, "readers concepts"]) -> Er
     spread = np.sqrt(np.where(values > values.max() * 1e-10, values, 0))
     inverse = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 0)
     whiten, colour = (axes * inverse) @ axes.T, (axes * spread) @ axes.T
-    across = centred.T @ (concepts - concepts.mean(axis=0)) / len(vectors)
+    across = centred.T @ concepts / len(vectors)
     basis, strength, _ = np.linalg.svd(whiten @ across, full_matrices=False)
     basis = basis[:, strength > 1e-8]
     return Eraser(mean, colour @ basis @ basis.T @ whiten)

@@ -19,6 +19,11 @@ def _planted(rng, readers):
     return vectors @ np.linalg.qr(rng.standard_normal((16, 16)))[0], values
 
 
+def test_each_value_has_a_column():
+    columns = one_hot(np.array(["b", "a", "b", "c"]))
+    np.testing.assert_array_equal(columns, [[0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+
+
 def test_nothing_linear_is_left_on_the_readers_it_was_fitted_on(rng):
     vectors, values = _planted(rng, 500)
     erased = fit(vectors, one_hot(values)).apply(vectors)

@@ -108,6 +108,21 @@ def test_factorisation_recovers_exposure_by_taste_where_popularity_does_not():
     assert spearmanr(popular, chance).statistic < 0.5
 
 
+def test_a_weight_of_three_is_a_pair_three_times_for_the_factorisation():
+    rng = np.random.default_rng(0)
+    whole = population(12, 15, 1000, rng)
+    seen = rng.random(len(whole)) < 0.3
+    thrice = np.repeat(np.arange(len(whole)), np.where(seen, 1, 3))
+    weighted, repeated = (
+        factorised(exposures, (12, 15), FactorisationConfig(dim=2), np.random.default_rng(1))
+        for exposures in (
+            Exposures(whole, seen, np.where(seen, 1.0, 3.0)),
+            Exposures(whole.take(thrice), seen[thrice], np.ones(len(thrice))),
+        )
+    )
+    np.testing.assert_allclose(weighted(whole), repeated(whole), atol=1e-3)
+
+
 def test_factorised_exposure_is_calibrated_in_the_mean(truth):
     _, whole, chance, rng = truth
     seen = whole.take(rng.random(len(whole)) < chance)
