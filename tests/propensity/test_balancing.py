@@ -49,6 +49,18 @@ def test_every_function_is_balanced_within_the_slack_and_weights_are_positive(se
     assert found.unmet == 0
 
 
+def test_no_more_steps_are_taken_than_allowed():
+    observed = values(200, 5)
+    tilt = np.exp(observed @ np.array([1.0, -1, 0.5, 0, 2]))
+    whole = tilt @ observed / tilt.sum()
+    steps = [
+        balance(observed, whole, np.ones(200), BalanceConfig(max_iterations=number)).iterations
+        for number in (1, 3, 500)
+    ]
+    assert steps[:2] == [1, 3]
+    assert 3 < steps[2] < 500
+
+
 def test_opposite_violations_do_not_cancel():
     # two functions off by +0.3 and -0.3: their sum is balanced, neither of them is
     observed = np.array([[0.8, 0.2]] * 5 + [[0.2, 0.8]] * 5, np.float32)
