@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.errors import ConfigError
 from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loader import Loader, LoaderConfig, histories, together
 from recsys.training.seen import Seen
@@ -130,11 +131,53 @@ def test_the_audience_is_what_training_may_know_of_readers(corpus, tiny_config):
 
 
 def test_catalogue_negatives_are_distinct_and_such_as_training_may_see(corpus):
-    config = LoaderConfig(catalogue_negatives=7, id_dropout=0.0)
+    features, config = corpus.news.features, LoaderConfig(catalogue_negatives=7, id_dropout=0.0)
+    seen = features._replace(ids=features.ids.masked_fill(features.ids > 9, 0))
+    corpus = dataclasses.replace(corpus, news=dataclasses.replace(corpus.news, features=seen))
     batch = next(Loader(corpus, config, max_history=6, seed=3).epoch(0))
     drawn = batch.news.ids[batch.negatives]
     assert len(drawn.unique()) == 7
     assert (drawn > 0).all()
+
+
+def test_every_news_of_the_slate_that_was_not_clicked_is_drawn(corpus):
+    config = LoaderConfig(slate_negatives=100)
+    log, tokens = corpus.log, corpus.news.features.tokens
+    missed = ~log.shown.clicked
+    slate = np.repeat(np.arange(len(log.shown.reader)), np.diff(log.shown.offsets))
+    others = [
+        sorted(tokens[n].tolist() for n in log.shown.news[missed & (slate == s)])
+        for s in log.clicks.slate[corpus.split.train]
+    ]
+    drawn = [
+        sorted(batch.news.tokens[rows[mask]].unique(dim=0).tolist())
+        for batch in Loader(corpus, config, max_history=6, seed=3).epoch(0)
+        for rows, mask in zip(batch.candidates[:, 1:], batch.candidate_mask[:, 1:], strict=True)
+    ]
+    assert sorted(drawn) == sorted(others)
+
+
+def test_nobody_listens_where_nothing_is_believed(corpus, tiny_config):
+    silent = dataclasses.replace(corpus, groups={})
+    batch = next(Loader(silent, tiny_config.loader, max_history=6, seed=3).epoch(0))
+    assert len(batch.audience) == 0
+
+
+def test_attributes_are_those_of_a_batchs_readers(loader, corpus):
+    for batch in loader.epoch(0):
+        assert (batch.attributes.numpy() == corpus.attributes.labels[batch.readers]).all()
+        assert (batch.known.numpy() == corpus.attributes.known[batch.readers]).all()
+
+
+def test_another_seed_gives_other_batches(loader, corpus, tiny_config):
+    other = Loader(corpus, tiny_config.loader, max_history=6, seed=4)
+    assert not torch.equal(next(loader.epoch(0)).readers, next(other.epoch(0)).readers)
+
+
+def test_of_very_many_clicks_no_more_are_given_than_a_history_holds(corpus):
+    loader = Loader(corpus, LoaderConfig(sample="readers"), max_history=2, seed=3)
+    given = next(loader.epoch(0)).history_mask.sum(dim=1)
+    assert given.float().mean() == pytest.approx(2, abs=0.5)
 
 
 def test_readers_clicks_are_halved_without_one_that_is_held_out(corpus):
@@ -189,6 +232,11 @@ def test_an_imputed_news_is_not_compared_with_itself(weighed, tiny_config):
     for batch in loader.epoch(0):
         same = batch.candidates[:, 1:] == batch.candidates[:, :1]
         assert not (same & batch.candidate_mask[:, 1:]).any()
+
+
+def test_what_is_imputed_is_refused_where_readers_are_samples(weighed):
+    with pytest.raises(ConfigError, match="dr needs loader"):
+        Loader(weighed, LoaderConfig(sample="readers"), max_history=6, seed=3)
 
 
 def test_what_is_imputed_is_drawn_anew_each_epoch(weighed, tiny_config):
