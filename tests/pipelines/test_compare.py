@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -6,8 +7,8 @@ import pytest
 
 from pipelines import cli
 from pipelines.auditing.settings import AuditConfig
-from pipelines.compare import _show, compare
-from recsys.errors import InputError
+from pipelines.compare import _shared_readers, _show, compare
+from recsys.errors import DataError, InputError
 from recsys.fairness.leakage import LeakageConfig
 from tests.pipelines.audit_world import build
 
@@ -23,6 +24,20 @@ def worlds(tmp_path_factory):
         build(tmp_path_factory.mktemp("leaky"), leaky=True),
         build(tmp_path_factory.mktemp("fair"), leaky=False, seed=1),
     ]
+
+
+def test_readers_are_attacked_whom_no_run_used():
+    def run(ids, used):
+        readers = SimpleNamespace(ids=ids)
+        free = np.array([user not in used for user in ids])
+        return SimpleNamespace(
+            path="run", bundle=SimpleNamespace(readers=readers), open_to_attack=free
+        )
+
+    first, second = run("dcba", used="a"), run("abcd", used="c")
+    assert _shared_readers([first, second]) == ["d", "b"]
+    with pytest.raises(DataError, match="shares no reader"):
+        _shared_readers([first, run("abcd", used="bcd")])
 
 
 def test_difference_to_the_first_is_paired(worlds):

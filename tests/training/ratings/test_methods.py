@@ -4,11 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from recsys.errors import ConfigError, DataError
 from recsys.propensity.estimate import KernelConfig
 from recsys.training.ratings.loop import LoopConfig
-from recsys.training.ratings.methods import Fold, Method, MethodsConfig, Trainer, as_tensors
+from recsys.training.ratings.methods import (
+    Fold,
+    Method,
+    MethodsConfig,
+    RecommenderDiverged,
+    Trainer,
+    as_tensors,
+)
 from recsys.training.ratings.study import Study
 
 CONFIG = MethodsConfig(
@@ -76,6 +84,51 @@ def test_no_method_reads_a_test_rating(name, honest, poisoned):
         scores.append((recommender.predict(*pairs), validation))
     assert torch.equal(scores[0][0], scores[1][0])
     assert scores[0][1] == scores[1][1]
+
+
+@pytest.mark.parametrize("name", ["naive", "expomf"])
+def test_the_best_epoch_by_the_auc_of_validation_ratings_is_kept(name, honest):
+    loop = LoopConfig(max_epochs=8, batch=500, lr=0.5)
+    trainer = Trainer(honest, CONFIG.model_copy(update={"loop": loop}))
+    validated = []
+
+    def noted(recommender):
+        validated.append(Trainer._validate(trainer, recommender))
+        return validated[-1]
+
+    trainer._validate = noted
+    recommender, best = trainer.train(Method.parse(name), 0.01)
+    held = honest.validation
+    expected = roc_auc_score(held.values >= 3, recommender.predict(*as_tensors(held.pairs)))
+    assert best == max(validated) == pytest.approx(expected)
+    assert min(validated) < best
+
+
+def test_scores_that_are_no_numbers_are_refused(honest):
+    trainer = Trainer(honest, CONFIG)
+    recommender, _ = trainer.train(Method.parse("naive"), 0.01)
+    with torch.no_grad():
+        recommender.intercept.fill_(torch.nan)
+    with pytest.raises(RecommenderDiverged):
+        trainer._validate(recommender)
+
+
+def test_propensities_are_raised_to_the_floor(honest):
+    trainer = Trainer(honest, CONFIG.model_copy(update={"floor": 0.9}))
+    weights = trainer._weights("popularity")
+    assert weights.max() == pytest.approx(weights.min() / 0.9)
+    propensities = trainer._relevance_propensities()
+    assert propensities.min().item() == pytest.approx(0.9)
+    assert propensities.max() == 1
+
+
+def test_pairs_without_a_positive_weigh_what_is_asked_for_in_wmf_alone(honest):
+    trainer = Trainer(honest, CONFIG.model_copy(update={"unlabelled": 0.2}))
+    made = {
+        name: trainer._objective(Method.parse(name), 0.0, torch.Generator())
+        for name in ("wmf", "rel-mf")
+    }
+    assert {name: each.unlabelled for name, each in made.items()} == {"wmf": 0.2, "rel-mf": 1.0}
 
 
 def test_the_calibration_part_is_never_judged_on(honest):
