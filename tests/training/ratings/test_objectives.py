@@ -61,13 +61,14 @@ def test_rel_mf_is_its_formula():
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_rel_mf_with_propensities_of_one_is_wmf():
+@pytest.mark.parametrize("unlabelled", [1.0, 0.3])
+def test_rel_mf_with_propensities_of_one_is_wmf(unlabelled):
     recommender = model()
-    found = Implicit(recommender, torch.ones(4), 1.0, 0.0)(batch())
+    found = Implicit(recommender, torch.ones(4), unlabelled, 0.0)(batch())
     one = batch()
     liked = recommender(one.readers[[0, 2]], one.news[[0, 2]]).sigmoid()
     whole = recommender(one.whole_readers, one.whole_news).sigmoid()
-    expected = (((1 - liked) ** 2).sum() + (whole**2).sum()) / 14
+    expected = (((1 - liked) ** 2).sum() + unlabelled * (whole**2).sum()) / (2 + 12 * unlabelled)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -90,6 +91,13 @@ def test_doubly_robust_is_the_imputed_loss_plus_the_weighted_difference():
     guessed = losses(recommender, imputation(*seen).sigmoid(), *seen)
     expected = imputed + (one.weights * (real - guessed)).mean()
     assert risk(recommender, imputation, weights).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_doubly_robust_is_charged_for_the_norms_of_both_models():
+    recommender, imputation = model(0), model(1)
+    free, charged = (DoublyRobust(recommender, imputation, p)(batch()) for p in (0.0, 0.5))
+    norms = recommender.norm() + imputation.norm()
+    assert (charged - free).item() == pytest.approx(0.5 * norms.item(), rel=1e-4)
 
 
 def test_doubly_robust_gradients_do_not_cross():
