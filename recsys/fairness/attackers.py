@@ -92,7 +92,7 @@ def _mlp(num_readers: int, seed: int) -> Classifier:
     network = _BalancedMlp(
         (128, 128),
         alpha=1.0,
-        batch_size=64 if num_readers < 4000 else 128,
+        batch_size=min(64, num_readers) if num_readers < 4000 else 128,
         learning_rate_init=3e-3,
         max_iter=100,
         early_stopping=num_readers >= 100,  # a split of its own, inside the training readers

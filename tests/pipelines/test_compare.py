@@ -9,6 +9,7 @@ from pipelines import cli
 from pipelines.auditing.settings import AuditConfig
 from pipelines.compare import _shared_readers, _show, compare
 from recsys.errors import DataError, InputError
+from recsys.fairness.attackers import QUICK
 from recsys.fairness.leakage import LeakageConfig
 from tests.pipelines.audit_world import build
 
@@ -107,6 +108,16 @@ def test_command_prints_a_table_and_json(worlds, capsys):
     assert "readers attacked" in capsys.readouterr().out
     assert cli.run(["compare", *paths, *fast, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["runs"]) == 2
+
+
+def test_a_quick_look_is_by_the_two_cheap_attackers(tmp_path, capsys):
+    world = build(tmp_path, leaky=False, num_readers=60)
+    paths = [str(world.run), str(world.run), str(world.dataset)]
+    few = ["--set=leakage.num_samples=10", "--set=leakage.min_readers=5"]
+    assert cli.run(["compare", *paths, "--quick", *few, "--json"]) == 0
+    (found, _) = json.loads(capsys.readouterr().out)["runs"]
+    attackers = found["leakage"]["gender"]["attackers"]
+    assert [attack["attacker"] for attack in attackers] == list(QUICK)
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(capsys):
