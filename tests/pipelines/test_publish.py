@@ -100,6 +100,8 @@ def test_a_run_without_audit_is_published_with_a_warning(trained, url, capsys):
 def test_an_audit_can_be_required(trained, url, capsys):
     assert publish(trained, url, "--require-audit") == 3
     assert "there is no audit" in capsys.readouterr().err
+    assert publish(trained, url, "--require-audit", "--force") == 0
+    assert "was not audited" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verdict", ["fail", "insufficient"])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -97,3 +98,14 @@ def test_settings_that_do_not_lead_to_the_runs_events_are_refused(tmp_path):
     dataset = Dataset.open(world.dataset)
     with pytest.raises(CheckpointError, match=r"held-out events are not those .*config\.toml"):
         held_out(Run.load(world.run, dataset), dataset)
+
+
+def test_news_in_another_order_than_the_logs_are_refused(tmp_path):
+    world = audit_world.build(tmp_path, leaky=False, num_readers=40)
+    dataset = Dataset.open(world.dataset)
+    run = Run.load(world.run, dataset)
+    assert len(held_out(run, dataset).asked.reader)
+    catalogue = replace(run.bundle.catalogue, ids=run.bundle.catalogue.ids[::-1])
+    run = replace(run, bundle=replace(run.bundle, catalogue=catalogue))
+    with pytest.raises(CheckpointError, match="readers, news or held-out events are not those"):
+        held_out(run, dataset)
