@@ -10,6 +10,9 @@ from recsys.serving.server import run
 from recsys.serving.settings import ServeSettings
 from recsys.store.connect import open_store
 
+STORE_SECONDS = 5.0
+"""Longest wait for a store that hangs. Below the default grace: a stop waits for these threads."""
+
 
 def main(
     redis: Annotated[
@@ -68,7 +71,7 @@ def main(
         tls_key=tls_key,
         tls_ca=tls_ca,
     )
-    store = open_store(settings.redis)
+    store = open_store(settings.redis, timeout_seconds=STORE_SECONDS)
     try:
         run(settings, store, announce=_say)
     finally:

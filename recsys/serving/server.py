@@ -114,9 +114,9 @@ async def running(settings: ServeSettings, store: Store) -> AsyncIterator[Runnin
         await stack.enter_async_context(_background(batcher.run()))
         await _show_health(checks, live)
         await server.start()
-        await stack.enter_async_context(_background(live.follow(settings.poll_seconds)))
         stack.push_async_callback(server.stop, settings.grace_seconds)
         stack.push_async_callback(checks.enter_graceful_shutdown)
+        await stack.enter_async_context(_background(live.follow(settings.poll_seconds)))
         yield Running(address, metrics_port, live, metrics)
 
 

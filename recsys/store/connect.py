@@ -19,13 +19,18 @@ EMBEDDED = "embedded://"
 _REMOTE_URL = re.compile(r"(\w+://)?([^?]*@)?([^?@]*)(\?[^@]*)?")
 _OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": 2.0,
-    "socket_timeout": 30.0,  # the longest command reads 8 MiB
     # Not after a timeout: what was sent may still be done, and a report done twice counts twice.
     "retry": Retry(ExponentialBackoff(cap=0.2, base=0.05), 2, (RedisConnectionError,)),
 }
 
 
-def open_store(url: str, prefix: str = "recsys:", limits: Limits | None = None) -> Store:
+def open_store(
+    url: str,
+    prefix: str = "recsys:",
+    limits: Limits | None = None,
+    *,
+    timeout_seconds: float = 30.0,
+) -> Store:
     """Connect to a store, starting an embedded one where no process has done so yet.
 
     Args:
@@ -33,6 +38,7 @@ def open_store(url: str, prefix: str = "recsys:", limits: Limits | None = None) 
             ``rediss://…`` (TLS) or ``unix:///PATH/TO/SOCKET``.
         prefix: Of every key; several products can share a Redis.
         limits: Caps of histories and events.
+        timeout_seconds: Longest wait for Redis to go on with an answer, which may be of 8 MiB.
 
     Raises:
         ConfigError: The URL is none of these.
@@ -40,7 +46,7 @@ def open_store(url: str, prefix: str = "recsys:", limits: Limits | None = None) 
     """
     server = EmbeddedServer(url.removeprefix(EMBEDDED)) if url.startswith(EMBEDDED) else None
     store = RedisStore(
-        _embedded(server) if server else _remote(url),
+        _embedded(server, timeout_seconds) if server else _remote(url, timeout_seconds),
         name=without_password(url),
         prefix=prefix,
         limits=limits,
@@ -67,15 +73,20 @@ def without_password(url: str) -> str:
     return f"{scheme}{'***@' if user else ''}{place}{'?***' if options else ''}"
 
 
-def _embedded(server: EmbeddedServer) -> Redis:
+def _embedded(server: EmbeddedServer, timeout_seconds: float) -> Redis:
     return Redis.from_pool(
-        ConnectionPool(connection_class=EmbeddedConnection, server=server, **_OPTIONS)
+        ConnectionPool(
+            connection_class=EmbeddedConnection,
+            server=server,
+            socket_timeout=timeout_seconds,
+            **_OPTIONS,
+        )
     )
 
 
-def _remote(url: str) -> Redis:
+def _remote(url: str, timeout_seconds: float) -> Redis:
     try:
-        client = Redis.from_url(url, **_OPTIONS)
+        client = Redis.from_url(url, socket_timeout=timeout_seconds, **_OPTIONS)
         client.connection_pool.make_connection()  # tells an option that there is not
         if not url.startswith("unix:"):
             int(urlsplit(url).path.strip("/") or 0)  # the library takes another word for 0

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from pipelines import serve
 from pipelines.cli import run
 from recsys.client import RankerClient
+from recsys.serving.settings import ServeSettings
 from recsys.store.connect import open_store
 from tests.serving import world
 
@@ -78,6 +80,10 @@ def test_a_server_waits_for_the_first_version_and_stops_when_told(tmp_path):
         store.close()
     assert server.returncode == 0
     assert "stopping" in rest
+
+
+def test_a_store_that_hangs_is_given_up_within_the_grace_of_a_stop():
+    assert ServeSettings().grace_seconds > serve.STORE_SECONDS
 
 
 def one_line(capsys):

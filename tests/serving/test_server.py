@@ -277,6 +277,27 @@ def test_a_lost_store_leaves_popular_news_and_its_return_is_noticed(tmp_path):
         store.close()
 
 
+def test_stopping_waits_for_a_store_that_hangs_no_longer_than_the_store_may(tmp_path):
+    port, said = world.free_port(), []
+    with world.redis_process(tmp_path, port) as redis:
+        url = f"redis://127.0.0.1:{port}/0"
+        store = open_store(url, timeout_seconds=0.5)
+        world.publish(store)
+
+        def announce(line):
+            said.append((line, time.monotonic()))
+            if line.startswith("ready"):
+                redis.send_signal(signal.SIGSTOP)
+                threading.Timer(0.3, signal.raise_signal, [signal.SIGTERM]).start()
+
+        settings = ServeSettings.read(redis=url, port=0, device="cpu", threads=1, poll_seconds=0.05)
+        run(settings, store, announce)
+        _, (stopping, since) = said
+    assert stopping.startswith("stopping")
+    assert time.monotonic() - since < 10  # it takes 30 by default
+    store.close()
+
+
 def test_an_embedded_store_that_is_killed_returns_by_itself(tmp_path):
     store = open_store(f"embedded://{tmp_path}/store")
     world.publish(store)
