@@ -36,6 +36,7 @@ from recsys.store import supervisor
 _SOCKET_PATH_BYTES = 100  # a socket's name may be 104 bytes long on macOS, 108 on Linux
 _POLL_SECONDS = 0.003
 _STOP_SECONDS = 30.0
+_ASK_SECONDS = 1.0
 _RESTART_SECONDS = 1.0  # between restarts: a server that does not live is not worth more
 
 
@@ -223,8 +224,9 @@ def _place_socket(folder: Path) -> Path:
 
 
 def _ask(path: Path) -> bytes:
-    """Send PING; empty when nobody listens, an error reply while the server reads its log."""
+    """Send PING; empty when nobody answers, an error reply while the server reads its log."""
     with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ASK_SECONDS)
         try:
             connection.connect(str(path))
             connection.sendall(b"PING\r\n")

@@ -23,7 +23,7 @@ def main(folder: Path, socket: Path, lock: int, command: list[str]) -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
-    signal.signal(signal.SIGCHLD, _server_ended)
+    signal.signal(signal.SIGCHLD, _child_changed)
     server = subprocess.Popen(command, pass_fds=[lock], preexec_fn=_die_with_parent)
     os.close(lock)  # from here on the server alone holds it: it is free when the server is gone
     with (folder / "users.lock").open("rb") as users:
@@ -36,8 +36,9 @@ def main(folder: Path, socket: Path, lock: int, command: list[str]) -> None:
             socket.parent.rmdir()
 
 
-def _server_ended(_signal: int, _frame: FrameType | None) -> None:
-    os._exit(1)
+def _child_changed(_signal: int, _frame: FrameType | None) -> None:
+    if os.waitpid(-1, os.WNOHANG) != (0, 0):  # or else it was stopped, or goes on
+        os._exit(1)
 
 
 def _die_with_parent() -> None:

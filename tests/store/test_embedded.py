@@ -247,6 +247,26 @@ def test_a_server_whose_supervisor_is_killed_goes_too(url):
     store.close()
 
 
+def test_a_server_that_was_stopped_goes_on_when_it_is_let(url):
+    store = open_store(url, timeout_seconds=0.1)
+    pid = server_of(store)
+    os.kill(pid, signal.SIGSTOP)
+    assert not answers(store)
+    os.kill(pid, signal.SIGCONT)
+    assert ends(lambda: not answers(store))
+    assert server_of(store) == pid
+    store.close()
+
+
+def test_leaving_a_server_that_hangs_takes_no_answer(url):
+    store = open_store(url)
+    pid = server_of(store)
+    os.kill(pid, signal.SIGSTOP)
+    store.close()
+    os.kill(pid, signal.SIGCONT)
+    assert stops(pid)
+
+
 def test_a_path_too_long_for_a_socket_works(tmp_path):
     url = f"embedded://{tmp_path}/{'long/' * 30}"
     store, again = open_store(url), open_store(url)
