@@ -4,7 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from recsys.errors import InvalidRequest
+
 Values = Sequence[str]
+
+
+def not_a_list(text: str) -> str:
+    """Say what is wrong with a text where a list of texts is expected."""
+    return f"expected a list, as [{text!r}], found {text!r}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +77,13 @@ class Ranking:
     slate_id: str
 
     def impressions(self, user_id: str, clicked: Collection[str] = ()) -> list[Impression]:
-        """Say that a reader was shown this slate as it is, and clicked some of it."""
+        """Say that a reader was shown this slate as it is, and clicked some of it.
+
+        Raises:
+            InvalidRequest: What was clicked is one text, of which other ids may be a part.
+        """
+        if isinstance(clicked, str):
+            raise InvalidRequest({"clicked": not_a_list(clicked)})
         places = zip(self.news_ids, self.propensities, strict=True)
         return [
             Impression(

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import BadRequest
 from grpc_status import rpc_status
 
-from recsys.client.values import Filter, Impression, Model, Ranking, Request
+from recsys.client.values import Filter, Impression, Model, Ranking, Request, not_a_list
 from recsys.errors import InvalidRequest, Overloaded, RecsysError, ServingError, VersionNotFound
 from recsys.rpc.v1 import feedback_pb2, model_pb2, ranking_pb2
 
@@ -148,7 +148,13 @@ def _violations(failure: grpc.RpcError) -> dict[str, str]:
 
 
 def _message(cls: type[M], **fields: Any) -> M:
-    """Build a message, naming every field whose value its type on the wire cannot hold."""
+    """Build a message, naming every field whose value its type on the wire cannot hold.
+
+    A text in a list's place is refused: it is a sequence too, and would travel as its letters.
+    """
+    lists = (name for name in fields if cls.DESCRIPTOR.fields_by_name[name].is_repeated)
+    if texts := {name: not_a_list(fields[name]) for name in lists if isinstance(fields[name], str)}:
+        raise InvalidRequest(texts)
     try:
         return cls(**fields)
     except ValueError:

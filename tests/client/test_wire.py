@@ -66,3 +66,18 @@ def test_an_impression_without_a_time_leaves_it_to_the_service():
 def test_a_time_without_a_zone_is_not_taken_for_another_one(field, write):
     with pytest.raises(InvalidRequest, match=f"^{field}: expected a time with a time zone"):
         write(datetime(2026, 5, 1))
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (Request("U1", filter=Filter(categories="sports")), "categories"),
+        (Request("U1", filter=Filter(providers="")), "providers"),
+        (Request("U1", filter=Filter(exclude_ids="N1")), "exclude_ids"),
+        (Request("U1", history_ids="N1"), "history_ids"),
+        (Request("U1", candidate_ids="N1"), "candidate_ids"),
+    ],
+)
+def test_a_text_in_the_place_of_a_list_is_refused(request_, field):
+    with pytest.raises(InvalidRequest, match=rf"^{field}: expected a list, as \['"):
+        wire.rank_request(request_)
