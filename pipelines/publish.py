@@ -14,6 +14,7 @@ from recsys.errors import CheckpointError, Refused
 from recsys.fairness.attackers import ATTACKERS
 from recsys.ranker import bundle as bundles
 from recsys.ranker.bundle import Bundle, Manifest, Readers
+from recsys.ranker.ranker import Ranker
 from recsys.store.base import Store, VersionMeta
 from recsys.store.connect import open_store, without_password
 from recsys.types import NewsId, ServedVectors, Space, UserId, Version
@@ -135,8 +136,10 @@ def publish(
     """Write a bundle as a version and delete old ones; the report's keys are the JSON output's.
 
     Raises:
+        CheckpointError: No service could load it; nothing was written.
         StoreUnavailable: The store stopped answering; nothing of the version is visible.
     """
+    Ranker.load(bundle.catalogue, bundle.manifest, bundle.encoder)
     start, meta = time.perf_counter(), describe(bundle.manifest, verdict)
     news = bundle.catalogue.to_bytes()
     store.publish(

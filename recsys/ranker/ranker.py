@@ -194,7 +194,9 @@ def _build_encoder(manifest: Manifest, weights: bytes) -> UserEncoder:
     try:
         encoder = UserEncoder(**arguments)
         encoder.load_state_dict(load_weights(weights))
-    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise CheckpointError(f"encoder: weights and manifest do not fit: {reason}") from None
+        raise CheckpointError(
+            f"encoder of model {manifest.model_hash}: weights and manifest do not fit: {reason}"
+        ) from None
     return encoder.eval().requires_grad_(False)

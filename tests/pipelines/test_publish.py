@@ -80,6 +80,23 @@ def test_json_is_one_object_with_counts(trained, url, capsys):
     assert report["bytes"] > 0
 
 
+@pytest.mark.parametrize("setting", [{"heads": 3}, {"kind": "none"}, {"dropout": 5.0}])
+def test_a_model_that_no_service_can_load_is_refused_and_the_live_version_stays(
+    trained, url, capsys, setting
+):
+    assert publish(trained, url) == 0
+    other, path = worlds.bundle(seed=1), trained / "bundle" / "manifest.json"
+    save(other, trained / "bundle")
+    encoder = {**other.manifest.user_encoder, **setting}
+    path.write_text(other.manifest.model_copy(update={"user_encoder": encoder}).model_dump_json())
+    capsys.readouterr()
+    assert publish(trained, url) == 2
+    assert "weights and manifest do not fit" in capsys.readouterr().err.splitlines()[-1]
+    with opened(url) as store:
+        assert [meta.version for meta in store.versions()] == [store.live()]
+        assert store.live().endswith(worlds.bundle().manifest.model_hash)
+
+
 def test_publishing_a_run_again_replaces_its_version(trained, url):
     assert publish(trained, url) == publish(trained, url) == 0
     with opened(url) as store:
