@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,13 @@ def test_alerts_and_dashboard_ask_for_metrics_that_exist(path):
     families = Metrics().registry.collect()
     known = {family.name + ("_total" if family.type == "counter" else "") for family in families}
     assert metrics_asked_for(json.dumps(tree)) <= known
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="comes with Prometheus")
+def test_the_drift_of_exposure_counts_what_only_one_of_the_weeks_has():
+    command = ["promtool", "test", "rules", "deploy/alerts_test.yml"]
+    tested = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 def test_redis_and_ranker_run_as_composed(tmp_path):
