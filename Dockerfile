@@ -1,6 +1,9 @@
 # One image for `recsys serve` and `recsys nightly`; with a GPU: --build-arg LOCK=requirements/cuda.txt
+# Without one, where pip would take the CUDA build of torch:
+#   --build-arg PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 FROM python:3.11-slim AS packages
 ARG LOCK=requirements/cpu.txt
+ARG PIP_EXTRA_INDEX_URL
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/recsys/bin:$PATH
 RUN python -m venv /opt/recsys
 WORKDIR /src

@@ -65,6 +65,13 @@ def test_what_the_image_copies_is_there_and_not_ignored():
         assert source in allowed
 
 
+def test_the_lock_and_the_index_of_torch_can_be_chosen_for_the_image():
+    known = re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    given = COMPOSE["x-recsys"]["build"]["args"]
+    assert set(known) == set(given) == {"LOCK", "PIP_EXTRA_INDEX_URL"}
+    assert all(given[name].startswith(f"${{{name}:-") for name in known)
+
+
 def metrics_asked_for(text):
     """Names of our metrics in an expression, without what Prometheus adds to histograms."""
     return {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"recsys_\w+", text)}
