@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Int
 from pydantic import Field, PositiveInt
 from scipy.special import log_softmax, logsumexp
@@ -47,7 +48,10 @@ class RunPolicyConfig(Config):
 
 @dataclass(frozen=True)
 class Logged:
-    """Slates of one length, their places in order."""
+    """What the first places of slates showed, in order.
+
+    Where a slate is shorter it has news -1, propensity 1 and no click: its weight stays as it is.
+    """
 
     slates: Int[np.ndarray, " slates"]
     """Rows of the reading log's slates."""
@@ -81,7 +85,7 @@ def evaluate(
             "slates of all times; expected split.protocol=slates",
         )
     held = held_out(trained, dataset)
-    logged = _logged(dataset, held.log.shown, held.slates, settings.places)
+    logged = _logged(dataset.impressions, held.log.shown, held.slates, settings.places)
     if not len(logged.slates):
         raise DataError.at(path, "no slate of the test has propensities at all of its positions")
     weights = _policy(trained, held, logged, settings) / logged.propensities
@@ -137,29 +141,32 @@ def _check(dataset: Dataset) -> None:
 
 
 def _logged(
-    dataset: Dataset, shown: Shown, slates: Int[np.ndarray, " slates"], places: int
+    impressions: pd.DataFrame, shown: Shown, slates: Int[np.ndarray, " slates"], places: int
 ) -> Logged:
-    """Cut what slates showed to their common length, ``places`` at most."""
+    """Cut what slates showed to the first ``places``, or to the longest slate if none has them."""
     columns = ["position", "clicked", "propensity"]
-    log = in_order(dataset.impressions)[columns].reset_index(drop=True)
+    log = in_order(impressions)[columns].reset_index(drop=True)
     log["slate"] = np.repeat(np.arange(len(shown.reader)), np.diff(shown.offsets))
     log["news"] = shown.news
     log = log[log["slate"].isin(slates)].sort_values(["slate", "position"])
     place = log.groupby("slate").cumcount() + 1
     told = (log["position"] == place) & log["propensity"].notna()
     whole = log[told.groupby(log["slate"]).transform("all")]
-    length = min(places, int(whole.groupby("slate").size().min())) if len(whole) else 0
-    kept = whole[whole["position"] <= length]
-    found = kept["slate"].unique()
+    kept = whole[whole["position"] <= places]
+    found, row = np.unique(kept["slate"], return_inverse=True)
+    cell = row, kept["position"].to_numpy() - 1
+    length = cell[1].max(initial=-1) + 1
 
-    def matrix(name: str, dtype: type) -> np.ndarray:
-        return kept[name].to_numpy(dtype).reshape(len(found), length)
+    def matrix(name: str, missing: int, dtype: type) -> np.ndarray:
+        table = np.full((len(found), length), missing, dtype)
+        table[cell] = kept[name].to_numpy(dtype)
+        return table
 
     return Logged(
         found,
-        matrix("news", np.int64),
-        matrix("propensity", np.float64),
-        matrix("clicked", np.float64),
+        matrix("news", -1, np.int64),
+        matrix("propensity", 1, np.float64),
+        matrix("clicked", 0, np.float64),
         left_out=len(slates) - len(found),
     )
 
@@ -167,7 +174,10 @@ def _logged(
 def _policy(
     run: Run, held: HeldOut, logged: Logged, settings: RunPolicyConfig
 ) -> Float[np.ndarray, "slates length"]:
-    """Probability that the run fills each place as the log did, given the places above."""
+    """Probability that the run fills each place as the log did, given the places above.
+
+    1 where a slate has no such place.
+    """
     shown, clicks = held.log.shown, held.log.clicks
     first, last = _alive(shown, len(held.log.news_ids))
     start, end = clicks.offsets[shown.reader], history_ends(held.log)
@@ -179,9 +189,10 @@ def _policy(
         histories = [clicks.news[start[slate] : end[slate]] for slate in slates]
         time = shown.time[slates, None]
         alive = (first <= time) & (last >= time)
-        for row, clicked in enumerate(histories):
-            alive[row, clicked] = False
-        np.put_along_axis(alive, places, True, axis=1)
+        for index, clicked in enumerate(histories):
+            alive[index, clicked] = False
+        row, place = np.nonzero(places >= 0)
+        alive[row, places[row, place]] = True
         scores = (run.encode(histories).astype(np.float32) @ news).astype(float)
         chances[block] = _chances(scores, alive, places, settings)
     return chances
@@ -210,7 +221,10 @@ def _chances(
     news: Int[np.ndarray, "slates length"],
     settings: RunPolicyConfig,
 ) -> Float[np.ndarray, "slates length"]:
-    """Place by place, of what is left: in logarithms, since next to the best the rest may be 0."""
+    """Place by place, of what is left: in logarithms, since next to the best the rest may be 0.
+
+    A place without news (-1) has the chance 1.
+    """
     count = alive.sum(axis=1, keepdims=True)
     mean = np.where(alive, scores, 0.0).sum(axis=1, keepdims=True) / count
     spread = np.sqrt(np.where(alive, (scores - mean) ** 2, 0.0).sum(axis=1, keepdims=True) / count)
@@ -219,8 +233,10 @@ def _chances(
     with np.errstate(divide="ignore"):  # without exploration, or with nothing else
         left = np.logaddexp(np.log1p(-settings.explore) + taste, np.log(settings.explore / count))
     left[~alive] = -np.inf
-    chances, row = np.empty(news.shape), np.arange(len(news))
-    for place, chosen in enumerate(news.T):
-        chances[:, place] = np.exp(left[row, chosen] - logsumexp(left, axis=1))
+    chances = np.ones(news.shape)
+    for place, column in enumerate(news.T):
+        row = np.flatnonzero(column >= 0)
+        chosen = column[row]
+        chances[row, place] = np.exp(left[row, chosen] - logsumexp(left[row], axis=1))
         left[row, chosen] = -np.inf
     return chances

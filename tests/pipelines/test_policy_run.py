@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines import cli, policy_run
@@ -64,6 +65,28 @@ def test_news_are_alive_from_their_first_showing_to_a_mean_gap_after_the_last():
     first, last = policy_run._alive(shown([(0, [0]), (60, [1]), (90, [0]), (120, [0])]), 3)
     assert first.tolist()[:2] == [0, 60] and last.tolist()[:2] == [120 + (120 - 0) // 2, 60]
     assert first[2] > last[2]
+
+
+def test_a_shorter_slate_takes_no_place_from_the_others():
+    log = shown([(0, [3, 4]), (60, [5]), (90, [6, 7])])
+    impressions = pd.DataFrame(
+        {
+            "slate_id": [0, 0, 1, 2, 2],
+            "time": pd.to_datetime([0, 0, 60, 90, 90], unit="s", utc=True),
+            "user_id": "ann",
+            "position": [1, 2, 1, 2, 1],
+            "clicked": [False, True, True, True, False],
+            "propensity": [0.5, 0.4, 0.3, 0.2, 0.1],
+        }
+    )
+    found = policy_run._logged(impressions, log, np.arange(3), places=3)
+    assert found.news.tolist() == [[3, 4], [5, -1], [7, 6]]
+    assert found.propensities.tolist() == [[0.5, 0.4], [0.3, 1.0], [0.1, 0.2]]
+    assert found.clicked.tolist() == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_a_place_that_a_slate_does_not_have_leaves_its_weight_alone():
+    assert chances([5, 1], [1, 1], [0, 1, -1], explore=1.0) == pytest.approx([1 / 2, 1.0, 1.0])
 
 
 @pytest.fixture(scope="module")
