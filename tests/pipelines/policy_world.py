@@ -1,5 +1,6 @@
 """A simulated world and a run on it that was not trained, so that its policy's value is known."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,22 +78,39 @@ def true_values(world: World, *, places: int, explore: float, draws: int) -> tup
     ranker = Ranker.load(bundle.catalogue, bundle.manifest, bundle.encoder)
     lives = pd.read_parquet(world.dataset / "truth" / "news.parquet").set_index("news_id")
     lives = lives.loc[list(bundle.catalogue.ids)]
-    vectors = bundle.catalogue.vectors.astype(np.float32)
-    clicks = dataset.impressions[dataset.impressions["clicked"]].sort_values("time")
+    begin, end = (lives[name].array for name in ("live_from", "live_until"))
+    vectors, users = bundle.catalogue.vectors.astype(np.float32), bundle.readers.ids
+    relevance = truth.relevance_table(users, bundle.catalogue.ids)
+    relevance_to = dict(zip(users, relevance, strict=True))
+    log = slates_of_test(dataset).assign(row=lambda log: log["news_id"].map(ranker.row_of))
+    slates = log.groupby("slate_id").agg({"user_id": "first", "time": "first", "row": list})
+    histories = _clicked_before(dataset, slates, ranker.row_of)
+    encoded = ranker.encode(histories).astype(np.float32)
     logged, ours = [], []
-    for _, slate in slates_of_test(dataset).groupby("slate_id"):
-        user, time = slate["user_id"].iloc[0], slate["time"].iloc[0]
-        before = clicks[(clicks["user_id"] == user) & (clicks["time"] < time)]["news_id"]
-        rows = [ranker.row_of[news] for news in before]
-        relevance = truth.relevance_table([user], bundle.catalogue.ids)[0]
-        shown = [ranker.row_of[news] for news in slate["news_id"]][:places]
-        logged.append(relevance[shown] @ truth.examination[:places])
-        alive = ((lives["live_from"] <= time) & (time <= lives["live_until"])).to_numpy()
-        free = np.setdiff1d(np.flatnonzero(alive), rows)
-        scores = vectors[free] @ ranker.encode([rows])[0].astype(np.float32)
+    for slate, rows, reader in zip(slates.itertuples(), histories, encoded, strict=True):
+        relevance = relevance_to[slate.user_id]
+        logged.append(relevance[slate.row[:places]] @ truth.examination[:places])
+        free = (begin <= slate.time) & (slate.time <= end)
+        free[rows] = False
+        free = np.flatnonzero(free)
+        scores = vectors[free] @ reader
         powers = np.exp((scores - scores.mean()) / max(scores.std(), 1e-9))
         share = (1 - explore) * powers / powers.sum() + explore / len(free)
         arrival = rng.standard_exponential((draws, len(free))) / share
         drawn = free[arrival.argsort(axis=1)[:, :places]]
         ours.append((relevance[drawn] @ truth.examination[:places]).mean())
     return float(np.mean(logged)), float(np.mean(ours))
+
+
+def _clicked_before(
+    dataset: Dataset, slates: pd.DataFrame, row_of: Mapping[str, int]
+) -> list[list[int]]:
+    """Catalogue rows of what the reader of each slate had clicked before it, oldest first."""
+    clicks = dataset.impressions[dataset.impressions["clicked"]].sort_values("time")
+    clicked = {user: (own["time"], own["news_id"]) for user, own in clicks.groupby("user_id")}
+    nothing = clicks["time"].iloc[:0], clicks["news_id"].iloc[:0]
+    found = []
+    for slate in slates.itertuples():
+        times, news = clicked.get(slate.user_id, nothing)
+        found.append([row_of[one] for one in news.iloc[: times.searchsorted(slate.time)]])
+    return found
