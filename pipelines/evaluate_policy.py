@@ -97,8 +97,6 @@ def _table_log(log: PolicyLog, policy: Policy, rng: np.random.Generator) -> dict
         limit=float(np.quantile(weights, CLIP_QUANTILE)),
         unsupported=_unsupported(log, policy),
     )
-    for warning in found.warnings:
-        err.print(f"overlap: {warning}", style="yellow", highlight=False)
     model = _reward_model(log, policy, rng)
     unsupported = float(np.nan_to_num(found.unsupported))
     estimates = battery.bandit(
