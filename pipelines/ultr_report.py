@@ -7,6 +7,11 @@ from typing import Any
 from pipelines import page, svg
 from pipelines.svg import Bar, Series
 
+WATCHED = (
+    "On the validation queries where clicks are simulated and the data have such queries, else on "
+    "those of the test. Nothing is chosen by them."
+)
+
 
 def write(result: dict[str, Any], path: Path) -> None:
     """Write the report of a result of `recsys evaluate-ultr`.
@@ -22,7 +27,7 @@ def write(result: dict[str, Any], path: Path) -> None:
     if result["differences"]:
         parts.append(page.section("What each method adds to naive", _differences(result)))
     if result["learning_curves"]:
-        parts.append(page.section("Learning curves", _curves(result["learning_curves"])))
+        parts.append(page.section("Learning curves", page.text(WATCHED), _curves(result)))
     if result["examination"]:
         parts.append(page.section("Examination, learned and true", *_examination(result)))
     if result["buckets"]:
@@ -57,12 +62,12 @@ def _differences(result: dict[str, Any]) -> str:
     return svg.intervals(bars, f"{result['metric']} above naive", reference=0.0)
 
 
-def _curves(curves: dict[str, list[list[float]]]) -> str:
+def _curves(result: dict[str, Any]) -> str:
     series = [
         Series(name, [x for x, _ in points], [y for _, y in points])
-        for name, points in curves.items()
+        for name, points in result["learning_curves"].items()
     ]
-    return svg.lines(series, "sessions seen", "nDCG@10 (validation)")
+    return svg.lines(series, "sessions seen", "nDCG@10")
 
 
 def _examination(result: dict[str, Any]) -> list[str]:

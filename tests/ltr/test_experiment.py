@@ -51,6 +51,18 @@ def test_the_learning_curve_has_as_many_points_as_asked_for(contest):
     assert [sessions for sessions, _ in outcome.curve] == [640, 1280, 1920, 2560]
 
 
+@pytest.mark.parametrize("method", ["dla", "gbdt"])
+def test_nothing_is_chosen_by_the_learning_curve(contest, method):
+    wrong = queries()
+    wrong.labels[:] = wrong.labels.max() - wrong.labels
+    features = queries().features
+    first, second = (
+        run(replace(contest, watched=watched), method, SETTINGS, 0).score(features)
+        for watched in (queries(), wrong)
+    )
+    assert (first == second).all()
+
+
 def test_the_last_point_is_what_the_scores_give(contest):
     outcome = run(contest, "true-labels", SETTINGS, 0)
     metrics = judge(outcome.score, queries())

@@ -116,18 +116,23 @@ def test_a_click_log_is_judged_by_its_own_held_out_clicks(capsys, click_log):
     assert "predicts held-out clicks best" in " ".join(result["notes"])
 
 
-def test_a_click_log_with_labels_is_judged_by_both(capsys, click_log, tmp_path):
+def test_a_click_log_with_labels_is_judged_by_both_on_queries_that_are_called_the_tests(
+    capsys, click_log, tmp_path
+):
     table = pd.read_csv(click_log)
     table["grade"] = (table["feature_a"] > 0).astype(int)
     table.to_csv(tmp_path / "labelled.csv", index=False)
     names = ["query=search", "document=doc", "position=rank", "click=hit", "label=grade"]
     mapped = [part for name in names for part in ("--set", f"columns.{name}")]
-    chosen = ["--methods", "naive,true-labels", "--seeds", 1, "--json"]
+    page = tmp_path / "report.html"
+    chosen = ["--methods", "naive,true-labels", "--seeds", 1, "--json", "--report", page]
     code, out, _ = run(capsys, tmp_path / "labelled.csv", *chosen, *mapped, *QUICK)
     result = json.loads(out)
     metrics = {row["metric"] for row in result["results"]}
     assert code == 0 and {"ndcg@10", "ips-dcg@10", "click-dcg@10"} <= metrics
     assert result["metric"] == "ndcg@10" and result["queries"] == 8  # a fifth of 40
+    assert "else on those of the test." in page.read_text()
+    assert "(validation)" not in page.read_text()
 
 
 def test_a_click_log_without_propensities_cannot_do_ips(capsys, click_log):
