@@ -219,4 +219,6 @@ def _bias_aware(path: Path, bundle: Bundle) -> Float16[np.ndarray, "readers dim"
     if len(vectors) != len(bundle.readers.ids):
         expected = f"{len(vectors)} vectors, expected {len(bundle.readers.ids)}"
         raise CheckpointError(f"{path}: {expected}, one a reader of the bundle")
+    if not np.isfinite(vectors).all():
+        raise CheckpointError(f"{path}: vectors are not all finite")
     return vectors

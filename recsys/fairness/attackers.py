@@ -58,7 +58,8 @@ class _Whitening(TransformerMixin, BaseEstimator):
 
     def fit(self, x: np.ndarray, y: np.ndarray | None = None) -> "_Whitening":
         self.scaler = StandardScaler().fit(x)
-        self.axes = PCA(whiten=True).fit(self.scaler.transform(x))
+        with np.errstate(invalid="ignore"):  # shares of no variance: of vectors all alike
+            self.axes = PCA(whiten=True).fit(self.scaler.transform(x))
         rounding = ROUNDING * (x**2).mean(axis=0) / self.scaler.scale_**2
         self.told = self.axes.explained_variance_ > self.axes.components_**2 @ rounding
         self.told[0] = True  # vectors that are all alike keep a column

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from pydantic import Field, PositiveInt, field_validator
 
 from recsys.config import Config
+from recsys.errors import InputError
 from recsys.fairness.attackers import ATTACKERS, NUM_FOLDS, folds, out_of_fold
 from recsys.fairness.auc import PairwiseAuc, resamples
 from recsys.fairness.target import Target
@@ -123,8 +124,13 @@ def leakage(
         rng: Of folds, attackers and bootstrap.
         config: How the attack is carried out.
         on_attacker: Told the name of each attacker that is done.
+
+    Raises:
+        InputError: A number of the vectors is not finite.
     """
     config = config or LeakageConfig()
+    if wrong := int((~np.isfinite(vectors).all(axis=1)).sum()):
+        raise InputError(f"vectors of {wrong:,} readers hold numbers that are not finite")
     target = Target.of(values, config.min_readers)
     if target.labels is None:
         return Leakage([], target.large, target.too_small, target.missing)

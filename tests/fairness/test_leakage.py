@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
+from recsys.errors import InputError
 from recsys.fairness.attackers import QUICK
 from recsys.fairness.leakage import Attack, Leakage, LeakageConfig, difference, leakage
 from recsys.fairness.target import Target
 from tests.fairness.vectors import genders, noise, with_linear_bit, with_xor
 
 LINEAR = LeakageConfig(attackers=("logistic regression",), num_samples=300)
+FEW = LeakageConfig(attackers=QUICK, num_samples=100)
 
 
 @pytest.fixture
@@ -60,6 +62,24 @@ def test_more_than_two_values_are_averaged(rng):
     )  # two of three values stay hidden from each other
     best = leakage(vectors, ages, rng=rng, config=LINEAR).best
     assert 0.75 < best.auc < 0.95
+
+
+def test_vectors_that_are_all_alike_give_nothing_away_and_no_warning(rng):
+    found = leakage(np.full((200, 8), 0.5, np.float16), genders(rng, 200), rng=rng, config=FEW)
+    assert {attack.auc for attack in found.attacks} == {0.5}
+
+
+def test_few_readers_make_no_warning(rng):
+    found = leakage(noise(rng, 60), ["F", "M"] * 30, rng=rng, config=FEW)
+    assert len(found.attacks) == len(QUICK)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_vectors_that_are_not_finite_are_an_error_of_one_line(rng, number):
+    vectors = noise(rng, 200)
+    vectors[[3, 3, 7], [2, 4, 0]] = number
+    with pytest.raises(InputError, match=r"^vectors of 2 readers hold numbers that are not fin"):
+        leakage(vectors, genders(rng, 200), rng=rng, config=FEW)
 
 
 def test_group_of_five_is_insufficient_data(rng):

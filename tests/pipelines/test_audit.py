@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from pipelines import cli
 from pipelines.audit import audit
@@ -68,6 +69,16 @@ def test_only_readers_whose_attributes_training_never_used_are_attacked(found, l
 def test_bias_aware_vectors_are_shown_to_carry_the_attribute(fair):
     result = audit(fair.run, fair.dataset, config=CONFIG)
     assert result["leakage"]["gender"]["bias_aware"]["auc"] > 0.9
+
+
+def test_bias_aware_vectors_that_are_not_finite_are_named_in_one_line(tmp_path, capsys):
+    world = build(tmp_path, leaky=False, num_readers=20)
+    path = world.run / "offline" / "bias_aware.safetensors"
+    aware = load_file(path)["vectors"]
+    aware[3, 2] = np.nan
+    save_file({"vectors": aware}, path)
+    assert cli.run(["audit", str(world.run), str(world.dataset)]) == 2
+    assert capsys.readouterr().err == f"recsys: {path}: vectors are not all finite\n"
 
 
 def test_lists_give_away_what_vectors_do(found):
