@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from recsys.errors import ConfigError
 
@@ -23,6 +30,15 @@ class Config(BaseModel):
         use_attribute_docstrings=True,
         validate_default=True,
     )
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _no_number_by_truth(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        """Refuse true for 1: Python takes it for a number, who writes it means a switch."""
+        taken = validate(value)
+        if isinstance(value, bool) and isinstance(taken, int | float) and taken is not value:
+            raise PydanticCustomError("no_number", "Input should be a number")
+        return taken
 
 
 T = TypeVar("T", bound=BaseModel)
@@ -97,10 +113,17 @@ def _set(tree: dict[str, Any], override: str) -> None:
             raise ConfigError(f"{override!r}: {parent} is a value, it has no keys of its own")
     if key == PRESET:
         tree.clear()
+    tree[key] = _value(override, text)
+
+
+def _value(override: str, text: str) -> Any:
     try:
-        tree[key] = tomllib.loads(f"value = {text}")["value"]
+        found = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        tree[key] = text.strip()
+        return text.strip()
+    if len(found) > 1:
+        raise ConfigError(f"{override!r}: expected one value, found more settings below it")
+    return found["value"]
 
 
 def _explain(error: ValidationError, cls: type[BaseModel]) -> str:

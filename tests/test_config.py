@@ -40,6 +40,15 @@ def test_overrides_win_and_leave_their_neighbours(path):
     assert settings.name == "fast one"
 
 
+def test_a_value_may_go_over_lines_and_a_switch_is_true_or_false(path):
+    class Wide(Settings):
+        sizes: tuple[int, ...] = ()
+        on: bool = False
+
+    settings = load(Wide, path, ["sizes=[1,\n2]", "on=true"])
+    assert (settings.sizes, settings.on) == ((1, 2), True)
+
+
 def test_a_tree_wins_key_by_key(path):
     settings = load_over(Settings, path, {"optimizer": {"steps": 7}, "seed": 3})
     assert settings == Settings(seed=3, optimizer=Optimizer(rate=0.2, steps=7))
@@ -58,6 +67,11 @@ def test_any_number_survives_an_override(rate):
         ("limit.sped=1", r"unknown key 'limit\.sped'; expected one of speed"),
         ("optimizer.steps=0", r"optimizer\.steps: .*greater than 0, found 0"),
         ("seed=x", "seed: .*valid integer.*found 'x'"),
+        ("seed=true", "seed: Input should be a number, found True"),
+        ("optimizer.steps=true", r"optimizer\.steps: Input should be a number, found True"),
+        ("optimizer.rate=false", r"optimizer\.rate: Input should be a number, found False"),
+        ("seed=1\nname='two'", "expected one value, found more settings below it"),
+        ("seed=1\n[optimizer]", "expected one value, found more settings below it"),
         ("seed", "expected key=value"),
         ("seed.deep=1", "seed is a value"),
     ],
