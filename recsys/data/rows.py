@@ -70,10 +70,19 @@ class Rows:
         return rows.demand(good, expected, column)
 
     def times(self, column: str, pattern: str, example: str) -> "Rows":
-        """Read a text column as times in UTC, by the ``strptime`` pattern."""
-        values = pc.strptime(self.table[column], pattern, "us", error_is_null=True)
-        rows = self.demand(values.is_valid(), f"{column}: a time like {example}", column)
-        return rows.with_column(column, values.drop_null().cast(pa.timestamp("us", "UTC")))
+        """Read a text column as times in UTC, by the ``strptime`` pattern.
+
+        Arrow takes 19 for the year 19, and February 30 for March 2: what it puts on the first
+        three days of a month is written again and compared.
+        """
+        texts = self.table[column]
+        values = pc.strptime(texts, pattern, "s", error_is_null=True)
+        good = _mask(pc.greater_equal(pc.year(values), 1000))
+        early = np.flatnonzero(_mask(pc.less_equal(pc.day(values), 3)))
+        written = pc.strftime(values.take(early), pattern)
+        good[early] &= _mask(pc.equal(_bare(written), _bare(texts.take(early))))
+        rows = self.demand(good, f"{column}: a time like {example}", column)
+        return rows.with_column(column, values.filter(good).cast(pa.timestamp("us", "UTC")))
 
     def filled(self, column: str) -> "Rows":
         """Demand a value that is not empty."""
@@ -91,6 +100,11 @@ class Rows:
 
     def _kept(self, keep: np.ndarray) -> "Rows":
         return replace(self, table=self.table.filter(pa.array(keep)), lines=self.lines[keep])
+
+
+def _bare(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Take zeros in front of numbers and the case of AM and PM out of texts."""
+    return pc.utf8_upper(pc.replace_substring_regex(times, r"\b0([0-9])", r"\1"))
 
 
 def nth(lists: pa.ChunkedArray, n: int) -> pa.ChunkedArray:

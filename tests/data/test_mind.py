@@ -60,6 +60,8 @@ BAD = {
     "duplicate id": ("7\tU3\t11/15/2019 9:05:58 AM\tN1\tN1-0", "slate_id: no duplicate"),
     "user": ("8\t\t11/15/2019 9:05:58 AM\tN1\tN1-0", "user_id: a value"),
     "time": ("8\tU3\t2019-11-15\tN1\tN1-0", "time: a time like"),
+    "no such day": ("8\tU3\t02/30/2019 9:05:58 AM\tN1\tN1-0", "time: a time like"),
+    "short year": ("8\tU3\t2/2/19 9:05:58 AM\tN1\tN1-0", "time: a time like"),
     "unlabelled": ("8\tU3\t11/15/2019 9:05:58 AM\tN1\tN1 N2", "shown: distinct news ids"),
     "label": ("8\tU3\t11/15/2019 9:05:58 AM\tN1\tN1-0 N2-2", "shown: distinct news ids"),
     "nothing shown": ("8\tU3\t11/15/2019 9:05:58 AM\tN1\t", "shown: distinct news ids"),
