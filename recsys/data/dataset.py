@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from recsys.config import Config
 from recsys.data.census import Census, Counts
+from recsys.data.parquet import reading
 from recsys.data.schema import ENCODED_COLUMNS, TABLES, canonical, conform
 from recsys.errors import DataError
 
@@ -48,6 +49,7 @@ class Dataset:
     """A dataset on disk. Its tables are read when they are asked for.
 
     Use :meth:`open`. Every frame has the columns of `recsys.data.schema`, with strings as ``str``.
+    Reading a table raises DataError where its file is damaged.
     """
 
     def __init__(self, path: Path, info: DatasetInfo) -> None:
@@ -131,8 +133,11 @@ class Dataset:
         return self._stream("impressions", columns, batch_rows)
 
     def _frame(self, name: str) -> pd.DataFrame | None:
-        file = self.path / f"{name}.parquet"
-        return pq.read_table(file).to_pandas() if file.is_file() else None
+        path = self.path / f"{name}.parquet"
+        if not path.is_file():
+            return None
+        with reading(path):
+            return pq.read_table(path).to_pandas()
 
     def _stream(
         self, name: str, columns: Sequence[str] | None, batch_rows: int
@@ -141,7 +146,7 @@ class Dataset:
         if not path.is_file():
             return
         wanted = None if columns is None else list(dict.fromkeys([*columns, "slate_id"]))
-        with pq.ParquetFile(path, read_dictionary=ENCODED_COLUMNS.get(name)) as file:
+        with reading(path), pq.ParquetFile(path, read_dictionary=ENCODED_COLUMNS.get(name)) as file:
             batches = file.iter_batches(batch_rows, columns=wanted)
             tables = (pa.Table.from_batches([batch]) for batch in batches)
             for table in whole_slates(tables) if name == "impressions" else tables:
@@ -212,10 +217,8 @@ def _check_columns(folder: Path, name: str, rows: int) -> None:
         if rows:
             raise DataError.at(path, f"the file is missing; expected {rows} rows")
         return
-    try:
+    with reading(path):
         file = pq.read_metadata(path)
-    except pa.ArrowInvalid as error:
-        raise DataError.at(path, f"expected a Parquet file: {error}") from None
     found = file.schema.to_arrow_schema()
     wanted = canonical(name, found)
     if not found.equals(wanted):

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Float32, Int
 
+from recsys.data.parquet import reading
 from recsys.errors import DataError
 from recsys.folders import aside, check_target, move_into_place
 
@@ -254,10 +255,8 @@ def _optional(table: pa.Table, name: str) -> np.ndarray | None:
 
 
 def _open(path: Path, wanted: set[str]) -> pa.Table:
-    try:
+    with reading(path):
         table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError.at(path, f"expected a Parquet file: {error}") from None
     missing = wanted - set(table.column_names)
     if missing:
         raise DataError.at(path, f"column {sorted(missing)[0]!r} is missing")

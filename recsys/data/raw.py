@@ -11,6 +11,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from recsys.data.bad_rows import BadRows
+from recsys.data.parquet import reading
 from recsys.data.rows import Rows
 from recsys.errors import DataError
 
@@ -97,14 +98,10 @@ class RawFolder:
         """Read some columns of a Parquet file; `Rows.lines` count its rows.
 
         Raises:
-            DataError: It is no Parquet file or lacks a column.
+            DataError: It is no Parquet file, is damaged or lacks a column.
         """
         path = self._open(name)
-        try:
-            file = pq.ParquetFile(path)
-        except pa.ArrowInvalid as error:
-            raise DataError.at(path, f"expected a Parquet file: {error}") from None
-        with file:
+        with reading(path), pq.ParquetFile(path) as file:
             missing = [column for column in columns if column not in file.schema_arrow.names]
             if missing:
                 raise DataError.at(path, f"column {missing[0]!r} is missing")

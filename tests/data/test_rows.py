@@ -36,7 +36,9 @@ def test_integers_include_both_ends():
     assert rows_of("0", "5").integers("x", 0, 5)["x"].to_pylist() == [0, 5]
 
 
-@pytest.mark.parametrize("text", ["", "2026-13-01", "2026-02-30", "26-01-01", "2026-01-01 10:00", "soon"])
+@pytest.mark.parametrize(
+    "text", ["", "2026-13-01", "2026-02-30", "26-01-01", "2026-01-01 10:00", "soon"]
+)
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(DataError, match=r"f:1: expected x: a time like 2026-12-31"):
         rows_of(text, skip=False).times("x", "%Y-%m-%d", "2026-12-31")
