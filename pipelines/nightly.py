@@ -24,6 +24,7 @@ from recsys import config as settings
 from recsys.config import Config
 from recsys.data.dataset import Dataset
 from recsys.errors import Refused
+from recsys.folders import alone
 from recsys.ranker import bundle as bundles
 from recsys.simulation.config import WorldConfig
 from recsys.store.connect import open_store
@@ -112,7 +113,7 @@ def main(
     """
     overrides = [*(set_ or []), *([f"redis={redis}"] if redis else [])]
     wanted = settings.load(NightlyConfig, config, overrides)
-    with nights.alone(wanted.out):
+    with alone(wanted.out, "nightly"):
         night = nights.begin(wanted.out, _begun(wanted))
         outcome = run(wanted, night)
     if json_:

@@ -4,36 +4,15 @@ In a night's folder ``begun.json``, the first of its files, says what it was beg
 ``outcome.json``, the last, how it ended.
 """
 
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines.console import err
-from recsys.errors import InputError
-from recsys.store.embedded import take
 from recsys.training.checkpoint import writing
 
 BEGUN, OUTCOME = "begun.json", "outcome.json"
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the folder of all nights: two at once would write into the same night.
-
-    Raises:
-        InputError: Another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "nightly.lock").open("ab") as lock:
-        if not take(lock, fcntl.LOCK_EX):
-            raise InputError(
-                f"{folder}: another `recsys nightly` is at work there; wait for its end"
-            )
-        yield
 
 
 def begin(folder: Path, settings: dict[str, Any]) -> Path:

@@ -2,7 +2,6 @@
 
 import ctypes
 import json
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.data.splits import SplitConfig
 from recsys.errors import ConfigError, InputError
-from recsys.folders import check_target
+from recsys.folders import alone, check_target, empty
 from recsys.ranker import bundle
 from recsys.training import checkpoint, export, truth
 from recsys.training.corpus import Corpus, assemble
@@ -114,8 +113,8 @@ def train(
 
     Raises:
         InputError: The run is complete already, its folder is something else or holds what is read,
-            its checkpoint is of other settings or weights, or the propensities are not of this
-            dataset.
+            another process trains in it, its checkpoint is of other settings or weights, or the
+            propensities are not of this dataset.
     """
     _check_run(run, dataset.path, propensity, replace=replace)
     torch.set_float32_matmul_precision("high")
@@ -130,9 +129,9 @@ def train(
     corpus = _read(dataset, config)
     if seen and counterfactual:
         corpus = corpus.weighed(seen, counterfactual)
-    if replace and run.exists():
-        shutil.rmtree(run)
-    with process_group():
+    with process_group(), alone(run, "train") as lock:
+        if replace:
+            empty(run, but=lock)
         return _train(dataset, corpus, run, config, device)
 
 

@@ -1,10 +1,14 @@
 """Which folders a command may write over, and how: nobody's work is lost to a mistyped path."""
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from recsys.errors import DataError
+from recsys.errors import DataError, InputError
 
 
 def check_target(folder: Path, kind: str, *, mark: str, replace: bool) -> None:
@@ -28,6 +32,43 @@ def check_target(folder: Path, kind: str, *, mark: str, replace: bool) -> None:
         raise DataError.at(folder, f"a {kind} is there already; expected a new folder, or --force")
 
 
+@contextmanager
+def alone(folder: Path, verb: str) -> Iterator[Path]:
+    """Hold a folder, which is made: two at once would write into each other's work.
+
+    Args:
+        folder: What is to be written in.
+        verb: The command that does, as in "train"; others may be at work beside it.
+
+    Yields:
+        The lock: a file in the folder for as long as it is held.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{verb}.lock"
+    with path.open("ab") as lock:
+        # a lock without a name is one that its holder has just let go
+        if not take(lock, fcntl.LOCK_EX) or not os.fstat(lock.fileno()).st_nlink:
+            raise InputError(
+                f"{folder}: another `recsys {verb}` is at work there; wait for its end"
+            )
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def take(file: IO[bytes], mode: int) -> bool:
+    """Lock a file, by a mode of `fcntl.flock`, if that is possible at once."""
+    try:
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def aside(out: Path) -> Path:
     """Return the hidden folder beside ``out`` in which it is made before it takes its place.
 
@@ -37,6 +78,15 @@ def aside(out: Path) -> Path:
     if out.is_dir() and (out.samefile(".") or out.is_mount()):
         raise DataError.at(out, "cannot be replaced as a whole; expected a new folder in it")
     return out.with_name(f".{out.name}.partial-{os.getpid()}")
+
+
+def empty(folder: Path, *, but: Path) -> None:
+    """Delete all that a folder holds but for one file."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != but:
+            path.unlink()
 
 
 def move_into_place(made: Path, out: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from recsys.errors import DataError
-from recsys.folders import check_target
+from recsys.errors import DataError, InputError
+from recsys.folders import alone, check_target, empty
 
 
 def check(folder, *, replace):
@@ -28,3 +28,24 @@ def test_the_work_of_others_is_never_written_over(tmp_path, replace):
     for target in (tmp_path, thesis):
         with pytest.raises(DataError, match=r"is no run; expected a new or empty folder"):
             check(target, replace=replace)
+
+
+def test_a_folder_is_held_by_one_at_a_time_and_nothing_is_left_in_it(tmp_path):
+    folder = tmp_path / "new"
+    second = pytest.raises(InputError, match=r"new: another `recsys train` is at work there; wait")
+    with alone(folder, "train"), second, alone(folder, "train"):
+        pass
+    with alone(folder, "train") as lock, alone(folder, "nightly"):
+        assert lock.exists()
+    assert not list(folder.iterdir())
+
+
+def test_emptying_spares_one_file_and_what_links_lead_to(tmp_path):
+    folder, other = tmp_path / "run", tmp_path / "other"
+    for path in (folder / "deep" / "er", other):
+        path.mkdir(parents=True)
+    for path in (folder / "kept", folder / "deep" / "gone", folder / "gone", other / "theirs"):
+        path.touch()
+    (folder / "link").symlink_to(other)
+    empty(folder, but=folder / "kept")
+    assert list(folder.iterdir()) == [folder / "kept"] and (other / "theirs").exists()

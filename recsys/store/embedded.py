@@ -31,6 +31,7 @@ from redis.connection import UnixDomainSocketConnection
 from typing_extensions import override
 
 from recsys.errors import StoreUnavailable
+from recsys.folders import take
 from recsys.store import supervisor
 
 _SOCKET_PATH_BYTES = 100  # a socket's name may be 104 bytes long on macOS, 108 on Linux
@@ -195,15 +196,6 @@ class EmbeddedConnection(UnixDomainSocketConnection):
         except OSError:
             self._server.restart()
             raise
-
-
-def take(file: IO[bytes], mode: int) -> bool:
-    """Lock a file, by a mode of `fcntl.flock`, if that is possible at once."""
-    try:
-        fcntl.flock(file, mode | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _place_socket(folder: Path) -> Path:

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from pipelines import cli
-from pipelines.nights import alone
 from recsys.config import load
+from recsys.folders import alone
 from recsys.store.connect import open_store
 from recsys.training.settings import TrainConfig
 
@@ -138,7 +138,7 @@ def test_a_night_may_be_published_elsewhere_and_keeps_no_password(tmp_path, cut_
 
 def test_two_nights_at_once_are_refused(tmp_path, capsys):
     path = config(tmp_path, 1.0)
-    with alone(tmp_path / "nights"):
+    with alone(tmp_path / "nights", "nightly"):
         assert cli.run(["nightly", path]) == 2
     said = capsys.readouterr().err
     assert f"{tmp_path}/nights: another `recsys nightly` is at work there" in said

@@ -1,9 +1,6 @@
 import json
 
-import pytest
-
 from pipelines import nights
-from recsys.errors import InputError
 
 
 def begun_before(folder, settings, name="20260501T030000"):
@@ -49,12 +46,3 @@ def test_an_archive_of_a_night_is_no_night(tmp_path):
     night = begun_before(tmp_path, {})
     (tmp_path / f"{night.name}.tar.gz").touch()
     assert nights.begin(tmp_path, {}) == night
-
-
-def test_the_folder_is_held_by_one_at_a_time(tmp_path):
-    at_work = r"nights: another `recsys nightly` is at work there"
-    second = pytest.raises(InputError, match=at_work)
-    with nights.alone(tmp_path / "nights"), second, nights.alone(tmp_path / "nights"):
-        pass
-    with nights.alone(tmp_path / "nights"):
-        pass

@@ -16,6 +16,7 @@ from pipelines import cli, train
 from pipelines.console import progress
 from recsys.config import load
 from recsys.data.dataset import Dataset
+from recsys.folders import alone
 from recsys.ranker import bundle
 from recsys.training.settings import TrainConfig
 
@@ -114,6 +115,19 @@ def test_a_run_is_replaced_when_forced(world, finished, tmp_path):
     (run / "audit.json").touch()
     assert cli.run(["train", str(world), str(run), *QUICK, "--force"]) == 0
     assert not (run / "audit.json").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_a_run_that_is_being_trained_is_left_alone(world, finished, tmp_path, capsys, options):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    (run / "metrics.json").unlink()  # as if it went on
+    with alone(run, "train"):
+        before = sorted(run.rglob("*"))
+        assert cli.run(["train", str(world), str(run), *QUICK, *options]) == 2
+        assert sorted(run.rglob("*")) == before
+    at_work = f"recsys: {run}: another `recsys train` is at work there; wait for its end"
+    assert capsys.readouterr().err.splitlines()[-1] == at_work
 
 
 @pytest.mark.parametrize(
