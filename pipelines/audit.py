@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.auditing.evidence import Run
 from pipelines.auditing.inspection import inspect
@@ -117,13 +118,13 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 def _show(tree: Tree, run: Path) -> None:
     """Print the verdict, why, and where the page is."""
     colour = {"pass": "green", "fail": "red", "insufficient": "yellow"}
-    table = Table(
-        title=f"audit: [{colour[tree['verdict']]}]{tree['verdict']}[/]", title_justify="left"
-    )
+    verdict = tree["verdict"]
+    title = Text.assemble("audit: ", (verdict, colour[verdict]), style="table.title")
+    table = Table(title=title, title_justify="left")
     for heading in ("", "outcome", "why"):
         table.add_column(heading, overflow="fold")
     for reason in tree["reasons"]:
         outcome = reason["outcome"]
-        table.add_row(reason["about"], f"[{colour[outcome]}]{outcome}[/]", reason["text"])
+        table.add_row(reason["about"], Text(outcome, style=colour[outcome]), reason["text"])
     out.print(table)
-    err.print(f"the whole of it: {run / 'audit.html'}", highlight=False)
+    err.print(f"the whole of it: {run / 'audit.html'}")

@@ -121,7 +121,7 @@ def run(args: list[str]) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    err.print(f"recsys: {message}", style="red", markup=False, highlight=False)
+    err.print(f"recsys: {message}", style="red")
     return code
 
 

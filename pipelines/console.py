@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -17,8 +18,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-out = Console(soft_wrap=False)
-err = Console(stderr=True, soft_wrap=True)
+# Ids, titles and paths are told as they are: colour is a Text or a style, never markup in a string.
+_plain = partial(Console, markup=False, emoji=False, highlight=False)
+out = _plain()
+err = _plain(stderr=True, soft_wrap=True)
 
 
 def emit(result: dict[str, Any]) -> None:
@@ -39,11 +42,15 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _text(part: str) -> TextColumn:
+    return TextColumn("{task." + part + "}", markup=False)
+
+
 @contextmanager
 def progress(*extra: str) -> Iterator[Progress]:
     """Show a bar with count, time passed, time left and ``extra`` task fields, on stderr."""
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    fields = [TextColumn("{task.fields[" + name + "]}") for name in extra]
+    columns = [_text("description"), BarColumn(), MofNCompleteColumn()]
+    fields = [_text(f"fields[{name}]") for name in extra]
     times = [TimeElapsedColumn(), TimeRemainingColumn()]
     with Progress(*columns, *fields, *times, console=err, transient=not err.is_terminal) as bar:
         yield bar

@@ -18,6 +18,7 @@ import pandas as pd
 import safetensors.numpy
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.audit import audit
 from pipelines.auditing.settings import AuditConfig
@@ -189,13 +190,17 @@ def _show(answers: list[_Answer], biased: _Biased | None, dataset: Dataset) -> N
     news = dataset.news.set_index("news_id")
     attributes = _attributes(dataset)
 
-    def title(news_id: str) -> str:
-        return f"{news.title[news_id]}  [dim]{news.category[news_id]}[/dim]"
+    def title(news_id: str) -> Text:
+        return Text.assemble(f"{news.title[news_id]}  ", (f"{news.category[news_id]}", "dim"))
 
     for answer in answers:
         who = ", ".join(str(value) for value in attributes.loc[answer.user])
         table = Table(
-            title=f"reader {answer.user} [dim]({who}; the service does not know that)[/dim]",
+            title=Text.assemble(
+                f"reader {answer.user} ",
+                (f"({who}; the service does not know that)", "dim"),
+                style="table.title",
+            ),
             caption=f"way: {answer.ranking.rung} · model {answer.ranking.model_version}",
             show_lines=False,
             expand=True,
@@ -230,9 +235,9 @@ def _show_audit(metrics: dict[str, Any], audited: dict[str, Any]) -> None:
         if "bias_aware" in found:
             line("  in the other part", found["bias_aware"], "auc", "kept offline; it should know")
     out.print(table)
-    out.print(f"verdict of the audit: [bold]{audited['verdict']}[/bold]")
+    out.print("verdict of the audit:", Text(audited["verdict"], style="bold"))
     for reason in audited["reasons"]:
-        out.print(f"  {reason['about']}: {reason['outcome']}: {reason['text']}", highlight=False)
+        out.print(f"  {reason['about']}: {reason['outcome']}: {reason['text']}")
 
 
 def _show_next(folder: Path, seconds: float) -> None:

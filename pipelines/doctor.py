@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.console import emit, out
 
@@ -143,6 +143,6 @@ def _show(findings: list[Finding]) -> None:
     for column in ("", "part", "found", "what to do"):
         table.add_column(column, overflow="fold")
     for finding in findings:
-        mark = "[red]✗[/red]" if finding.problem else "[green]✓[/green]"
-        table.add_row(mark, finding.part, finding.version or "—", escape(finding.problem))
+        mark = Text("✗", style="red") if finding.problem else Text("✓", style="green")
+        table.add_row(mark, finding.part, finding.version or "—", finding.problem)
     out.print(table)

@@ -70,7 +70,7 @@ def main(
     emit(result) if json else _print(result)
     if report is not None:  # last: where it cannot be written, the numbers are not lost
         policy_report.write(result, report)
-        err.print(f"report: {report}", highlight=False)
+        err.print(f"report: {report}")
 
 
 def evaluate(path: Path, words: str, settings: PolicyConfig) -> dict[str, Any]:
@@ -173,11 +173,9 @@ def _print(result: dict[str, Any]) -> None:
         f"{result['log']}, policy {result['policy']}: {found['rounds']:,} rounds, effective "
         f"{found['effective_sample_size']:,.0f}, largest weight {found['max_weight']:.1f}, mean "
         f"weight {found['mean_weight']:.3f}",
-        highlight=False,
-        markup=False,
     )
     for warning in found["warnings"]:
-        out.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+        out.print(f"warning: {warning}", style="yellow")
     table = Table(title=f"value, {result['unit']}", title_justify="left")
     against = result.get("against_on_policy", {})
     heads = ["estimator", "value", "95 % low", "high", "effective rounds"]
@@ -197,7 +195,7 @@ def _print(result: dict[str, Any]) -> None:
             table.add_row(name.replace("_", " "), *numbers, "", style="dim")
     out.print(table)
     for line in result["advice"]:
-        out.print(line, highlight=False, markup=False)
+        out.print(line)
 
 
 def _number(value: float) -> str:

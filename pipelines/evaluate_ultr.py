@@ -75,7 +75,7 @@ def main(
     emit(result) if json else _print(result)
     if report is not None:  # last: where it cannot be written, the numbers are not lost
         ultr_report.write(result, report)
-        err.print(f"report: {report}", highlight=False)
+        err.print(f"report: {report}")
 
 
 def evaluate(data: Path, settings: UltrConfig, methods: list[str], seeds: int) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _known(methods: str) -> list[str]:
 def _print(result: dict[str, Any]) -> None:
     out.print(_table(result))
     for line in result["notes"]:
-        out.print(line, highlight=False, markup=False)
+        out.print(line)
 
 
 def _table(result: dict[str, Any]) -> Table:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.console import emit, err, out
 from recsys.data.dataset import Dataset
@@ -26,7 +26,7 @@ def main(
 
     Example: recsys inspect data/ml-100k
     """
-    with err.status(escape(f"checking {dataset}")):
+    with err.status(Text(f"checking {dataset}")):
         report = inspect(Dataset.open(dataset))
     if json:
         emit(report)
@@ -35,7 +35,7 @@ def main(
     if report["attributes"]:
         out.print(_attribute_table(report["attributes"], report["readers"]))
     for reason, count in report["dropped"].items():
-        out.print(f"left out: {count:,} rows of {reason}", highlight=False, markup=False)
+        out.print(f"left out: {count:,} rows of {reason}")
 
 
 def inspect(dataset: Dataset) -> dict[str, Any]:
@@ -79,8 +79,7 @@ def _coverage(values: "pd.Series[Any]") -> dict[str, Any]:
 
 
 def _summary(title: str, report: dict[str, Any]) -> Table:
-    title = escape(f"{title}  ({report['source']})")
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=f"{title}  ({report['source']})", show_header=False, title_justify="left")
     for name in ("readers", "news", "slates", "impressions", "clicks"):
         table.add_row(name, f"{report[name]:,}")
     if report["ratings"]:
@@ -108,15 +107,18 @@ def _attribute_table(attributes: dict[str, dict[str, Any]], num_readers: int) ->
     table.add_column("share", justify="right")
     for name, attribute in attributes.items():
         for place, (value, count) in enumerate(_rows(attribute)):
-            label = "" if place else escape(name)
+            label = "" if place else name
             table.add_row(label, value, f"{count:,}", f"{count / num_readers:.1%}")
         table.add_section()
     return table
 
 
-def _rows(attribute: dict[str, Any]) -> list[tuple[str, int]]:
-    """Return the most frequent values, then the others as one, then the missing, as markup."""
-    values = [(escape(value), count) for value, count in attribute["values"].items()]
+def _rows(attribute: dict[str, Any]) -> list[tuple[str | Text, int]]:
+    """Return the most frequent values, then the others as one, then the missing."""
+    values: list[tuple[str | Text, int]] = list(attribute["values"].items())
     rest, missing = values[MAX_VALUES:], attribute["missing"]
-    others = [(f"{len(rest)} more", sum(count for _, count in rest))] if rest else []
-    return values[:MAX_VALUES] + others + ([("[yellow]missing", missing)] if missing else [])
+    if rest:
+        values[MAX_VALUES:] = [(f"{len(rest)} more", sum(count for _, count in rest))]
+    if missing:
+        values.append((Text("missing", style="yellow"), missing))
+    return values

@@ -72,9 +72,7 @@ def main(
         emit(report)
         return
     out.print(_summary(report))
-    err.print(
-        f"next: recsys serve --redis {without_password(redis)}", highlight=False, markup=False
-    )
+    err.print(f"next: recsys serve --redis {without_password(redis)}")
 
 
 def gate(
@@ -114,7 +112,7 @@ def gate(
 
 
 def _warn(text: str) -> None:
-    err.print(f"warning: {text}", style="yellow", highlight=False, markup=False)
+    err.print(f"warning: {text}", style="yellow")
 
 
 def _objection(path: Path, manifest: Manifest, attackers: Collection[str]) -> tuple[str, str]:

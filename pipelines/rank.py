@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.console import emit, out
@@ -104,7 +103,7 @@ def _titles(folder: Path) -> Mapping[str, str]:
 
 def _table(ranking: Ranking, user: str, titles: Mapping[str, str]) -> Table:
     table = Table(
-        title=escape(f"News for {user or 'an anonymous reader'}"),
+        title=f"News for {user or 'an anonymous reader'}",
         caption=f"{RUNGS.get(ranking.rung, ranking.rung)}\nversion {ranking.model_version}",
         title_justify="left",
         caption_justify="left",
@@ -117,6 +116,6 @@ def _table(ranking: Ranking, user: str, titles: Mapping[str, str]) -> Table:
     table.add_column("propensity", justify="right", style="dim", no_wrap=True)
     columns = zip(ranking.news_ids, ranking.scores, ranking.propensities, strict=True)
     for place, (news, score, propensity) in enumerate(columns, start=1):
-        title = [escape(titles.get(news, ""))] if titles else []
-        table.add_row(str(place), escape(news), *title, f"{score:.4f}", f"{propensity:.3g}")
+        title = [titles.get(news, "")] if titles else []
+        table.add_row(str(place), news, *title, f"{score:.4f}", f"{propensity:.3g}")
     return table

@@ -79,4 +79,4 @@ def main(
 
 
 def _say(line: str) -> None:
-    err.print(f"recsys serve: {line}", markup=False, highlight=False)
+    err.print(f"recsys serve: {line}")

@@ -181,7 +181,6 @@ def _report(dataset: Dataset, settings: WorldConfig, *, as_json: bool) -> None:
         f"{dataset.path}: {counts.readers:,} readers, {counts.news:,} news, "
         f"{counts.slates:,} slates, {counts.clicks:,} clicks "
         f"({counts.clicks / counts.impressions:.1%} of {counts.impressions:,} impressions)",
-        highlight=False,
     )
 
 
@@ -193,5 +192,4 @@ def _report_ltr(result: dict[str, Any], *, as_json: bool) -> None:
     console.out.print(
         f"{result['collection']}: queries {counts}; {sum(result['documents'].values()):,} "
         f"documents of {result['features']} features",
-        highlight=False,
     )

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.console import emit, out
 from pipelines.publish import DEFAULT_STORE
@@ -85,7 +86,7 @@ def _table(versions: list[VersionMeta], live: Version | None) -> Table:
         table.add_column(name, justify="right")
     for meta in versions:
         table.add_row(
-            "[green]live[/green]" if meta.version == live else "",
+            Text("live" if meta.version == live else "", style="green"),
             meta.version,
             meta.space,
             meta.audit_verdict or "none",
