@@ -194,7 +194,7 @@ def _estimate(config: NightlyConfig, data: Path, looks: Path) -> None:
 
 
 def _train_config(config: NightlyConfig, source: str) -> TrainConfig:
-    return settings.load_over(TrainConfig, default_config(source), config.train)
+    return settings.load_over(TrainConfig, default_config(source), config.train, where="train")
 
 
 def _train(config: NightlyConfig, data: Path, folder: Path) -> None:

@@ -63,13 +63,17 @@ def load(cls: type[T], path: Path | None, overrides: Sequence[str] = ()) -> T:
     return build(cls, tree, where=f"{where} or what overrules it" if path and overrides else where)
 
 
-def load_over(cls: type[T], path: Path | None, tree: Mapping[str, Any]) -> T:
+def load_over(
+    cls: type[T], path: Path | None, tree: Mapping[str, Any], *, where: str = "settings"
+) -> T:
     """Build ``cls`` from a TOML file and, over it, a tree of settings that wins key by key.
+
+    Mistakes are said to be in ``where``.
 
     Raises:
         ConfigError: As :func:`load`.
     """
-    return build(cls, _merged(_read(path) if path else {}, tree), where="settings")
+    return build(cls, _merged(_read(path) if path else {}, tree), where=where)
 
 
 def build(cls: type[T], tree: dict[str, Any], *, where: str) -> T:

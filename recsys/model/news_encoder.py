@@ -19,7 +19,9 @@ View = Literal["title", "category", "subcategory", "document", "id"]
 class NewsEncoderConfig(Config):
     """Which views of a news are used, and how large they are."""
 
-    views: tuple[View, ...] = ("title", "category", "subcategory", "document")
+    views: tuple[View, ...] = Field(
+        default=("title", "category", "subcategory", "document"), min_length=1
+    )
     """Some of title, category, subcategory, document, id."""
     word_dim: Width = 64
     """Width of the word table; a multiple of 4."""

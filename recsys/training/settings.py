@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from recsys.config import Config
 from recsys.data.splits import SplitConfig
@@ -78,3 +78,12 @@ class TrainConfig(Config):
     """How propensities are used; only with ``--propensity``, which brings the defaults."""
     provenance: Provenance | None = None
     """Written by the run, ignored when it is read."""
+
+    @model_validator(mode="after")
+    def _somebody_listens(self) -> "TrainConfig":
+        if self.fairness.balances and not self.loader.audience:
+            raise ValueError(
+                "loader.audience: expected readers over whom fairness.balance is charged, found 0; "
+                "fairness.balance=0 charges nothing"
+            )
+        return self

@@ -153,7 +153,7 @@ def test_two_nights_at_once_are_refused(tmp_path, capsys):
         ('out = "x"\ndataset = "d"\n[simulate]', "found ['simulate', 'dataset']"),
         ('out = "x"\n[ingest]\nsource = "mnd"\nraw = "r"', "source is one of adressa"),
         ('out = "{out}"\ndataset = "nowhere"', "nowhere/dataset.json"),
-        ('out = "{out}"\n[simulate]\n[train]\nsed = 1', "unknown key 'sed'"),
+        ('out = "{out}"\n[simulate]\n[train]\nsed = 1', "train: unknown key 'sed'"),
         ('out = "x"\nkep = 3\ndataset = "d"', "unknown key 'kep'"),
     ],
 )

@@ -179,6 +179,8 @@ def test_a_run_has_a_folder_without_its_dataset(world, tmp_path, capsys, options
         ("model.heads=3", "model: Value error, heads: expected a divisor of dim (32), found 3"),
         ("model.news.heads=5", "news.heads: expected a divisor of dim (32), found 5"),
         ("optimizer.learning_rate=inf", "optimizer.learning_rate: Input should be a finite number"),
+        ("loader.audience=0", "loader.audience: expected readers over whom fairness.balance is"),
+        ("model.news.views=[]", "model.news.views: Tuple should have at least 1 item"),
         ("seed=4294967296", "seed: Input should be less than 4294967296"),
         ("fairness.balance_rate=1e3", "fairness.balance_rate: Input should be less than or equal"),
         ("attributes.names=['gender', 'gender']", "expected each attribute once"),
