@@ -190,7 +190,8 @@ def _make_data(config: NightlyConfig, data: Path) -> None:
 def _estimate(config: NightlyConfig, data: Path, looks: Path) -> None:
     if config.propensity:
         methods = list(config.propensity.method)
-        propensity.write(propensity.estimate(Dataset.open(data), methods, config.propensity), looks)
+        found = propensity.estimate(Dataset.open(data), methods, config.propensity)
+        propensity.write(found, looks, replace=True)
 
 
 def _train_config(config: NightlyConfig, source: str) -> TrainConfig:

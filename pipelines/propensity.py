@@ -1,8 +1,6 @@
 """`recsys propensity`: how likely each news was seen, what that weighs, and whether to trust it."""
 
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +18,7 @@ from recsys import config as settings
 from recsys.config import Config
 from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError
-from recsys.folders import check_target
+from recsys.folders import check_target, made
 from recsys.propensity import diagnostics
 from recsys.propensity.covariates import Described
 from recsys.propensity.estimate import (
@@ -33,6 +31,7 @@ from recsys.propensity.estimate import (
 )
 from recsys.propensity.weights import WEIGHTINGS, check
 
+KIND, DIAGNOSTICS = "folder of propensities", "diagnostics.json"
 METHODS = ("logged", "rate", "visits", *EXPOSURE, "kernel", *EXAMINATION)
 
 
@@ -88,9 +87,9 @@ def main(
     wanted = settings.load(PropensityConfig, None, overrides)
     if unknown := [name for name in method if name not in METHODS]:
         raise ConfigError(f"--method {unknown[0]!r}: expected one of {', '.join(METHODS)}")
-    check_target(folder, "folder of propensities", mark="diagnostics.json", replace=force)
+    check_target(folder, KIND, mark=DIAGNOSTICS, replace=force)
     found = estimate(Dataset.open(dataset), method, wanted)
-    write(found, folder)
+    write(found, folder, replace=force)
     if json_:
         emit(found.diagnostics)
         return
@@ -144,21 +143,18 @@ def estimate(dataset: Dataset, methods: list[str], config: PropensityConfig) -> 
     return Found(_table(seen, propensities, weights), about)
 
 
-def write(found: Found, folder: Path) -> None:
-    """Write the folder aside, then move it into place."""
-    aside = folder.parent / f".{folder.name}.partial-{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)  # of a killed process that had our number
-    aside.mkdir(parents=True)
-    try:
-        pq.write_table(found.weights, aside / "weights.parquet", compression="zstd")
+def write(found: Found, folder: Path, *, replace: bool) -> None:
+    """Write the folder aside, then move it into place.
+
+    Raises:
+        DataError: Something stands there that stays, or the folder cannot be written.
+    """
+    with made(folder, KIND, mark=DIAGNOSTICS, replace=replace) as partial:
+        pq.write_table(found.weights, partial / "weights.parquet", compression="zstd")
         text = json.dumps(found.diagnostics, indent=2, allow_nan=False)
-        (aside / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
+        (partial / DIAGNOSTICS).write_text(text + "\n", encoding="utf-8")
         page = propensity_report.render(found.diagnostics)
-        (aside / "report.html").write_text(page, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        (partial / "report.html").write_text(page, encoding="utf-8")
 
 
 def _covariates(

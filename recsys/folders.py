@@ -69,15 +69,49 @@ def take(file: IO[bytes], mode: int) -> bool:
     return True
 
 
-def aside(out: Path) -> Path:
-    """Return the hidden folder beside ``out`` in which it is made before it takes its place.
+@contextmanager
+def made(out: Path, kind: str, *, mark: str, replace: bool) -> Iterator[Path]:
+    """Make a folder aside and move it into place when it is whole.
+
+    Args:
+        out: Where it shall be; where that is a link, what it leads to is replaced.
+        kind: What it will be, as in :func:`check_target`.
+        mark: A file that every folder of this kind has.
+        replace: Whether one of this kind may be replaced.
+
+    Yields:
+        The hidden folder beside ``out`` to write in, empty; after an error nothing is left of it.
 
     Raises:
-        DataError: ``out`` cannot be moved: it is a mount, or the folder the command runs in.
+        DataError: Something stands there that stays (at the start or at the end), cannot be moved,
+            or the place cannot be written.
     """
-    if out.is_dir() and (out.samefile(".") or out.is_mount()):
-        raise DataError.at(out, "cannot be replaced as a whole; expected a new folder in it")
-    return out.with_name(f".{out.name}.partial-{os.getpid()}")
+    check_target(out, kind, mark=mark, replace=replace)
+    place = out.resolve()
+    if place.is_dir() and (place.samefile(".") or place.is_mount()):
+        raise DataError.at(place, "cannot be replaced as a whole; expected a new folder in it")
+    partial = place.with_name(f".{place.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed process that had our number
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise DataError.at(out, f"cannot be written: {error.strerror}") from None
+    try:
+        yield partial
+        check_target(out, kind, mark=mark, replace=replace)  # somebody may have written meanwhile
+        _move(partial, place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move(whole: Path, out: Path) -> None:
+    """Rename ``whole`` to ``out``; a folder that was there is put aside first, then deleted."""
+    old = out.with_name(f".{out.name}.old")
+    if out.exists():
+        shutil.rmtree(old, ignore_errors=True)  # of a process killed while it deleted
+        out.rename(old)
+    whole.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def empty(folder: Path, *, but: Path) -> None:
@@ -87,13 +121,3 @@ def empty(folder: Path, *, but: Path) -> None:
             shutil.rmtree(path)
         elif path != but:
             path.unlink()
-
-
-def move_into_place(made: Path, out: Path) -> None:
-    """Rename ``made`` to ``out``; a folder that was there is put aside first, then deleted."""
-    old = out.with_name(f".{out.name}.old")
-    if out.exists():
-        shutil.rmtree(old, ignore_errors=True)  # of a process killed while it deleted
-        out.rename(old)
-    made.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

@@ -11,7 +11,6 @@ On disk a collection is a folder:
   adjacent and in order of position.
 """
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from jaxtyping import Bool, Float32, Int
 
 from recsys.data.parquet import reading
 from recsys.errors import DataError
-from recsys.folders import aside, check_target, move_into_place
+from recsys.folders import made
 
 QUERIES_FILE = "queries.parquet"
 SESSIONS_FILE = "sessions.parquet"
@@ -140,22 +139,14 @@ def write(collection: Collection, folder: Path, *, replace: bool = False) -> Non
         replace: Take the place of a collection that is already there.
 
     Raises:
-        DataError: ``folder`` is there already.
+        DataError: ``folder`` is there already, or cannot be written.
     """
-    check_target(folder, "collection", mark=QUERIES_FILE, replace=replace)
-    folder = folder.resolve()
-    partial = aside(folder)
-    shutil.rmtree(partial, ignore_errors=True)  # of a killed process that had our number
-    partial.mkdir(parents=True)
-    try:
+    with made(folder, "collection", mark=QUERIES_FILE, replace=replace) as partial:
         tables = [_table(name, split) for name, split in collection.splits.items()]
         pq.write_table(pa.concat_tables(tables), partial / QUERIES_FILE, compression="zstd")
         if collection.log is not None:
             sessions = _session_table(collection.log)
             pq.write_table(sessions, partial / SESSIONS_FILE, compression="zstd")
-        move_into_place(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def read(folder: Path) -> Collection:

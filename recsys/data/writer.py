@@ -1,7 +1,6 @@
 """Writes a dataset table by table, in bounded memory, and moves it into place when it is whole."""
 
-import shutil
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,8 +12,7 @@ from recsys.data.bad_rows import BadRows
 from recsys.data.census import Census
 from recsys.data.dataset import DATASET_JSON, REJECTED_JSON, describe
 from recsys.data.schema import ENCODED_COLUMNS, conform
-from recsys.errors import DataError
-from recsys.folders import aside, check_target, move_into_place
+from recsys.folders import made
 
 MAX_ROW_GROUP = 1 << 20
 COMPRESSION = "zstd"
@@ -41,10 +39,9 @@ class DatasetWriter:
     def __init__(
         self, out: Path, source: str, *, replace: bool = False, bad_rows: BadRows | None = None
     ) -> None:
-        self._check = partial(check_target, out, "dataset", mark=DATASET_JSON, replace=replace)
-        self._check()
-        self._out = out.resolve()
-        self.folder = aside(self._out)
+        self._place = made(out, "dataset", mark=DATASET_JSON, replace=replace)
+        self._stack = ExitStack()
+        self.folder: Path
         """The temporary folder that becomes ``out``: other files may be put beside the tables."""
         self._source = source
         self._bad_rows = bad_rows or BadRows(skip=False)
@@ -84,11 +81,8 @@ class DatasetWriter:
         self._file(name, table.schema).write_table(table, row_group_size=MAX_ROW_GROUP)
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self.folder, ignore_errors=True)  # of a killed process that had our number
-        try:
-            self.folder.mkdir(parents=True)
-        except OSError as error:
-            raise DataError.at(self._out, f"cannot be written: {error.strerror}") from None
+        self.folder = self._stack.enter_context(self._place)
+        self._stack.push(self._close)
         return self
 
     def __exit__(
@@ -97,13 +91,13 @@ class DatasetWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            for file in self._files.values():
-                file.close()
-            if kind is None:
-                self._finish()
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._stack.__exit__(kind, error, traceback)
+
+    def _close(self, kind: type[BaseException] | None, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+        if kind is None:
+            self._describe()
 
     def _file(self, name: str, schema: pa.Schema) -> pq.ParquetWriter:
         if name not in self._files:
@@ -119,7 +113,7 @@ class DatasetWriter:
             )
         return self._files[name]
 
-    def _finish(self) -> None:
+    def _describe(self) -> None:
         counts = self._census.close()
         if self._bad_rows.counts():
             self._bad_rows.write(self.folder / REJECTED_JSON)
@@ -128,5 +122,3 @@ class DatasetWriter:
         )
         text = info.model_dump_json(indent=2)
         (self.folder / DATASET_JSON).write_text(text + "\n", encoding="utf-8")
-        self._check()  # again: somebody else may have written there meanwhile
-        move_into_place(self.folder, self._out)

@@ -61,8 +61,8 @@ def test_what_a_killed_process_put_aside_is_in_nobodys_way(tmp_path):
 
 
 def test_a_dataset_that_came_meanwhile_is_not_overwritten_unasked(tmp_path):
-    writer = DatasetWriter(tmp_path / "d", "late")
-    with pytest.raises(DataError, match="a dataset is there already"), writer:
+    refused = pytest.raises(DataError, match="a dataset is there already")
+    with refused, DatasetWriter(tmp_path / "d", "late") as writer:
         writer.impressions(impressions(*TWO_SLATES))
         write(tmp_path / "somebody elses")
         (tmp_path / "somebody elses").rename(tmp_path / "d")
@@ -82,8 +82,9 @@ def test_a_link_to_a_dataset_stays_one(tmp_path):
 def test_a_folder_that_cannot_be_moved_is_refused_before_any_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out in (Path(), tmp_path):
-        with pytest.raises(DataError, match="cannot be replaced as a whole"):
-            DatasetWriter(out, "test")
+        unmoved = pytest.raises(DataError, match="cannot be replaced as a whole")
+        with unmoved, DatasetWriter(out, "test"):
+            raise AssertionError("work began")
 
 
 def test_a_dataset_survives_a_failed_replacement(tmp_path):
