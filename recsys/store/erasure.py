@@ -19,8 +19,8 @@ class Erasure:
     def __init__(self, client: Any, keys: layout.Keys) -> None:
         self._redis = client
         self._keys = keys
-        self._salt: bytes | None = None
-        """As last seen; None: there was none, because nobody was erased yet."""
+        self._salt = b""
+        """As last seen; empty: there was none, because nobody was erased yet."""
 
     def forget(self, user: UserId) -> int:
         """Erase a reader for good; returns keys removed."""
@@ -37,15 +37,14 @@ class Erasure:
             return []
         while True:
             salt = self._salt
+            stones = [layout.tombstone(user, salt) for user in users]
             with self._redis.pipeline(transaction=False) as read:
                 read.get(self._keys.salt)
-                if salt is not None:
-                    stones = [layout.tombstone(user, salt) for user in users]
-                    read.smismember(self._keys.forgotten, stones)
-                found, *hits = read.execute()
-            self._salt = found
-            if found == salt:  # or else it is new: a Redis that lost its data gets another
-                return [bool(hit) for hit in hits[0]] if hits else [False] * len(users)
+                read.smismember(self._keys.forgotten, stones)
+                found, hits = read.execute()
+            self._salt = found or b""
+            if self._salt == salt:  # or else it is new: a Redis that lost its data gets another
+                return [bool(hit) for hit in hits]
 
     def withdraw(self, users: Sequence[UserId]) -> None:
         """Delete again what was written for readers who were erased meanwhile."""
