@@ -85,8 +85,8 @@ def _try(part: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(part, check())
     except Exception as error:  # a broken binary may raise anything, and the user must hear of it
-        first, *_ = [*str(error).splitlines(), ""]
-        return Finding(part, "", f"{type(error).__name__}: {first}")
+        first_line, *_ = str(error).partition("\n")
+        return Finding(part, "", f"{type(error).__name__}: {first_line}")
 
 
 def _look_up() -> str:

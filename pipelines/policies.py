@@ -20,8 +20,6 @@ KINDS = (
     "column (columns.target of the log)",
     "run:FOLDER (a run of `recsys train` on this dataset, if it has logged propensities)",
 )
-
-
 MAX_GAP = 1e-3
 """Between 1 and the sum of a policy's probabilities, as rounding leaves."""
 _IDS = ("action", "position")
@@ -102,12 +100,7 @@ def _read_table(path: Path, log: PolicyLog) -> Float[np.ndarray, "positions acti
     )
     if "position" not in table.columns:
         table = table.merge(pd.DataFrame({"position": log.position_names}), how="cross")
-    totals = table.groupby("position")["probability"].sum()
-    wrong = totals[(totals - 1).abs() > MAX_GAP]
-    if len(wrong):
-        place = f" at position {wrong.index[0]!r}" if wrong.index[0] else ""
-        message = f"expected probabilities that sum to 1{place}, found {wrong.iloc[0]:g}"
-        raise DataError.at(path, message)
+    _demand_totals(path, table)
     return _fill(path, table, log)
 
 
@@ -116,10 +109,19 @@ def _checked(path: Path, part: pd.DataFrame) -> pd.DataFrame:
     ids = [name for name in _IDS if name in part.columns]
     return part.assign(
         probability=plain_table.numbers(
-            path, part, "probability", low=0.0, high=1.0, expected="in [0, 1]"
+            path, part, "probability", low=0.0, high=1.0, expected="a probability in [0, 1]"
         ),
         **{name: plain_table.names(path, part, name) for name in ids},
     )
+
+
+def _demand_totals(path: Path, table: pd.DataFrame) -> None:
+    totals = table.groupby("position")["probability"].sum()
+    wrong = totals[(totals - 1).abs() > MAX_GAP]
+    if len(wrong):
+        place = f" at position {wrong.index[0]!r}" if wrong.index[0] else ""
+        message = f"expected probabilities that sum to 1{place}, found {wrong.iloc[0]:g}"
+        raise DataError.at(path, message)
 
 
 def _fill(path: Path, rows: pd.DataFrame, log: PolicyLog) -> Float[np.ndarray, "positions actions"]:

@@ -85,7 +85,7 @@ def _numbers(path: Path, frame: pd.DataFrame, columns: ClickColumns) -> pd.DataF
         kept["label"] = plain_table.numbers(path, frame, columns.label, low=0.0)
     if columns.propensity:
         kept["propensity"] = plain_table.numbers(
-            path, frame, columns.propensity, low=1e-30, high=1.0, expected="a number in (0, 1]"
+            path, frame, columns.propensity, low=1e-30, high=1.0, expected="a probability in (0, 1]"
         )
     return pd.DataFrame(kept, frame.index)
 

@@ -1,7 +1,8 @@
 r"""Learning-to-rank collections in svmlight: MQ2008 and MSLR-WEB, Istella, Yahoo's format.
 
 A line is ``label qid:ID index:value … # comment``; labels are at least 0, indices count from 1,
-absent ones are 0, values fit single precision, lines of a query are adjacent. Format: https://www.microsoft.com/en-us/research/project/mslr/
+absent ones are 0, values fit single precision, lines of a query are adjacent.
+Format: https://www.microsoft.com/en-us/research/project/mslr/
 Folders are laid out as published: ``Fold1..Fold5`` with ``train.txt``, ``vali.txt``, ``test.txt``;
 or the five parts ``S1.txt..S5.txt``, of which fold k trains on three in turn; or one fold alone.
 """
