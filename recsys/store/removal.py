@@ -1,4 +1,4 @@
-"""Deleting from Redis in small steps, so that no request waits behind it."""
+"""Deleting from Redis in short steps, so that no request waits behind it."""
 
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -29,7 +29,7 @@ def prune(
 ) -> list[Version]:
     """Delete all but the newest ``keep`` versions, the live one and ``spare``, and unused spaces.
 
-    A space without a version that a publish is writing into is left alone for an hour after its
+    A publish may be writing into a space without a version: it is left alone for an hour after the
     last write.
     """
     metas = versions()
