@@ -10,13 +10,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Float, Int64
 
+from recsys.data.schema import LARGEST, MAX_POSITION
 from recsys.errors import DataError
 
 CHUNK_ROWS = 1 << 18
 MAX_SHOWN_COLUMNS = 12
-MAX_POSITION = 2**15 - 1
-LARGEST = float(np.finfo(np.float32).max)
-"""What is read is computed with in single precision."""
 _NOTHING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 """What a cell of a CSV holds that has no value; a name may be any of these but the first."""
 

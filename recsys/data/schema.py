@@ -4,11 +4,17 @@
 nullable string column for each sensitive attribute. Every other column is listed here.
 """
 
+import numpy as np
 import pyarrow as pa
 
 from recsys.errors import DataError
 
 TIME = pa.timestamp("us", "UTC")
+MAX_SECONDS = 2**32
+"""Latest time of a log in seconds since 1970, in the year 2106: milliseconds are beyond it."""
+MAX_POSITION = 2**15 - 1
+LARGEST = float(np.finfo(np.float32).max)
+"""Numbers are kept and computed with in single precision."""
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from recsys.data.raw import RawFolder
 from recsys.data.rows import Rows, known, nth
-from recsys.data.schema import TIME
+from recsys.data.schema import MAX_SECONDS, TIME
 from recsys.data.tally import Seen
 from recsys.errors import DataError
 
@@ -35,7 +35,6 @@ _EVENT = pa.schema(
     ]
 )
 _NEWS = ("title", "category1", "publishtime")
-_MAX_TIME = 2**32
 _FIRST = pc.ScalarAggregateOptions(skip_nulls=True)
 _COMPACT_PARTS = 16
 _PATTERN, _SECONDS = "%Y-%m-%dT%H:%M:%S", len("2017-01-01T14:52:33")
@@ -67,7 +66,7 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
 def _checked(rows: Rows, seen: Seen) -> Rows:
     rows = rows.present("eventId", "time").filled("userId")
     time = rows["time"]
-    good = pc.and_(pc.greater_equal(time, 0), pc.less_equal(time, _MAX_TIME))
+    good = pc.and_(pc.greater_equal(time, 0), pc.less_equal(time, MAX_SECONDS))
     rows = rows.demand(good, "time: seconds since 1970", "time")
     active = pc.fill_null(pc.greater_equal(rows["activeTime"], 0), True)
     rows = rows.demand(active, "activeTime: at least 0 or nothing", "activeTime")

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from recsys.data.plain_table import LARGEST
 from recsys.data.raw import RawFolder
 from recsys.data.rows import Rows
+from recsys.data.schema import LARGEST, MAX_SECONDS, TIME
 from recsys.data.tally import Seen
 from recsys.errors import DataError
 
@@ -39,7 +39,6 @@ _HEADER = [
 ]
 _NUMBER = r"^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _MAX_ID = 10**9
-_MAX_TIME = 2**32
 
 
 def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
@@ -54,10 +53,7 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
     videos = Seen()
     for name, randomised in PARTS.items():
         for rows in _headed(raw, name):
-            rows = rows.integers("user_id", 0, _MAX_ID).integers("news_id", 0, _MAX_ID)
-            number = pc.match_substring_regex(rows["value"], _NUMBER)
-            rows = rows.demand(number, "watch_ratio: a number, at least 0", "value")
-            rows = _in_range(rows)
+            rows = _checked(rows)
             new = pc.unique(rows["news_id"]).to_numpy()
             yield "news", _news(new[~videos.add(new)], tags)
             yield "ratings", _ratings(rows, randomised)
@@ -75,18 +71,21 @@ def _headed(raw: RawFolder, name: str) -> Iterator[Rows]:
         yield Rows(rows.path, rows.table.slice(1), rows.lines[1:], rows.bad_rows)
 
 
-def _in_range(rows: Rows) -> Rows:
-    """Demand a ratio that single precision holds, and a time in seconds where there is one."""
+def _checked(rows: Rows) -> Rows:
+    """Demand ids, a ratio that single precision holds, and a time in seconds where there is one."""
+    rows = rows.integers("user_id", 0, _MAX_ID).integers("news_id", 0, _MAX_ID)
+    number = pc.match_substring_regex(rows["value"], _NUMBER)
+    rows = rows.demand(number, "watch_ratio: a number, at least 0", "value")
     ratio = pc.less_equal(rows["value"].cast(pa.float64()), LARGEST)
     rows = rows.demand(ratio, f"watch_ratio: at most {LARGEST:.2g}", "value")
-    seconds = pc.less_equal(_seconds(rows).cast(pa.float64()), _MAX_TIME)
+    seconds = pc.less_equal(_seconds(rows), MAX_SECONDS)
     return rows.demand(pc.fill_null(seconds, True), "timestamp: seconds since 1970", "timestamp")
 
 
 def _seconds(rows: Rows) -> pa.ChunkedArray:
-    """The time of each row as text; null where it has none."""
+    """The time of each row; null where it has none."""
     number = pc.match_substring_regex(rows["timestamp"], _NUMBER)
-    return pc.if_else(number, rows["timestamp"], None)
+    return pc.if_else(number, rows["timestamp"], None).cast(pa.float64())
 
 
 def _ratings(rows: Rows, randomised: bool) -> pa.Table:
@@ -102,9 +101,8 @@ def _ratings(rows: Rows, randomised: bool) -> pa.Table:
 
 
 def _moments(seconds: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn seconds since the epoch, as text, into times in UTC; some are missing."""
-    micros = pc.round(pc.multiply(seconds.cast(pa.float64()), 1e6)).cast(pa.int64())
-    return micros.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    """Turn seconds since the epoch into times in UTC; some are missing."""
+    return pc.round(pc.multiply(seconds, 1e6)).cast(pa.int64()).cast(TIME)
 
 
 def _news(videos: np.ndarray, tags: dict[int, list[int]]) -> pa.Table:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from recsys.data.plain_table import LARGEST
 from recsys.data.queries import Collection, Queries, concatenate
+from recsys.data.schema import LARGEST
 from recsys.errors import DataError
 
 CHUNK_BYTES = 1 << 24

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from recsys.data.raw import RawFolder
 from recsys.data.rows import Rows
-from recsys.data.schema import TIME
+from recsys.data.schema import MAX_SECONDS, TIME
 from recsys.data.slates import slate_of
 from recsys.data.sources import movielens_1m, movielens_100k
 from recsys.data.tally import Seen
@@ -27,7 +27,6 @@ WINDOW = 10
 LIKED = 4
 _LAYOUTS = (movielens_100k, movielens_1m)
 _MAX_ID = 2**31 - 1
-_MAX_TIME = 2**32
 
 
 def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
@@ -53,7 +52,7 @@ def read(raw: RawFolder) -> Iterator[tuple[str, pa.Table]]:
 
 def _checked(rows: Rows, seen: Seen) -> Rows:
     rows = rows.integers("user", 1, _MAX_ID).integers("film", 1, _MAX_ID)
-    rows = rows.integers("rating", 1, 5).integers("time", 0, _MAX_TIME)
+    rows = rows.integers("rating", 1, 5).integers("time", 0, MAX_SECONDS)
     pair = (rows["user"].to_numpy() << 31) + rows["film"].to_numpy()
     return rows.demand(~seen.add(pair), "one rating of a film by a user", "film")
 
