@@ -8,6 +8,7 @@ import pyarrow as pa
 import typer
 
 from pipelines.console import emit, err, progress
+from recsys.data.census import Counts
 from recsys.data.dataset import Dataset
 from recsys.data.prefetch import prefetch
 from recsys.data.raw import RawFolder
@@ -66,9 +67,7 @@ def main(
         about = {"dataset": str(out), "source": source, "dropped": dropped}
         emit({**counts.model_dump(), **about, "attributes": dataset.info.attributes})
         return
-    held = f"{counts.slates:,} slates, {counts.impressions:,} impressions, {counts.clicks:,} clicks"
-    held = held if counts.impressions else f"{counts.ratings:,} ratings"
-    err.print(f"{out}: {held}; {sum(dropped.values()):,} rows left out")
+    err.print(f"{out}: {_held(counts)}; {sum(dropped.values()):,} rows left out")
     err.print(f"Next: recsys inspect {out}")
 
 
@@ -100,6 +99,12 @@ def ingest(
             )
             raise DataError.at(raw, message)
     return Dataset.open(out)
+
+
+def _held(counts: Counts) -> str:
+    if not counts.impressions:
+        return f"{counts.ratings:,} ratings"
+    return f"{counts.slates:,} slates, {counts.impressions:,} impressions, {counts.clicks:,} clicks"
 
 
 def _tables(source: str, folder: RawFolder) -> Iterator[tuple[str, pa.Table]]:

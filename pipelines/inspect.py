@@ -115,10 +115,10 @@ def _attribute_table(attributes: dict[str, dict[str, Any]], num_readers: int) ->
 
 def _rows(attribute: dict[str, Any]) -> list[tuple[str | Text, int]]:
     """Return the most frequent values, then the others as one, then the missing."""
-    values: list[tuple[str | Text, int]] = list(attribute["values"].items())
-    rest, missing = values[MAX_VALUES:], attribute["missing"]
-    if rest:
-        values[MAX_VALUES:] = [(f"{len(rest)} more", sum(count for _, count in rest))]
+    values, missing = list(attribute["values"].items()), attribute["missing"]
+    rows: list[tuple[str | Text, int]] = values[:MAX_VALUES]
+    if rest := values[MAX_VALUES:]:
+        rows.append((f"{len(rest)} more", sum(count for _, count in rest)))
     if missing:
-        values.append((Text("missing", style="yellow"), missing))
-    return values
+        rows.append((Text("missing", style="yellow"), missing))
+    return rows

@@ -60,7 +60,9 @@ def load(cls: type[T], path: Path | None, overrides: Sequence[str] = ()) -> T:
     for override in overrides:
         _set(tree, override)
     where = path.name if path else "settings"
-    return build(cls, tree, where=f"{where} or what overrules it" if path and overrides else where)
+    if path and overrides:
+        where += " or what overrules it"
+    return build(cls, tree, where=where)
 
 
 def load_over(

@@ -152,9 +152,10 @@ def _message(cls: type[M], **fields: Any) -> M:
 
     A text in a list's place is refused: it is a sequence too, and would travel as its letters.
     """
-    lists = (name for name in fields if cls.DESCRIPTOR.fields_by_name[name].is_repeated)
-    if texts := {name: not_a_list(fields[name]) for name in lists if isinstance(fields[name], str)}:
-        raise InvalidRequest(texts)
+    known = cls.DESCRIPTOR.fields_by_name
+    texts = [name for name in fields if known[name].is_repeated and isinstance(fields[name], str)]
+    if texts:
+        raise InvalidRequest({name: not_a_list(fields[name]) for name in texts})
     try:
         return cls(**fields)
     except ValueError:
