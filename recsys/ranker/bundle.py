@@ -12,7 +12,6 @@ one UTF-8 blob and offsets, so that any string survives; the same bytes go to di
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +23,8 @@ from jaxtyping import Float32, Int32, Int64
 from pydantic import ValidationError
 
 from recsys.config import Config
-from recsys.errors import CheckpointError
+from recsys.errors import CheckpointError, DataError
+from recsys.folders import made
 from recsys.ranker import columns
 from recsys.types import NewsId, ServedVectors, UserId
 
@@ -164,7 +164,8 @@ def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle aside and rename it into place; one that stands there is replaced.
 
     Raises:
-        CheckpointError: The parts do not fit together, or the folder cannot be written.
+        CheckpointError: The parts do not fit together.
+        DataError: The folder cannot be written, or is there already and is no bundle.
     """
     _check(bundle, folder)
     files = {
@@ -174,17 +175,11 @@ def save(bundle: Bundle, folder: Path) -> None:
         MANIFEST: bundle.manifest.model_dump_json(indent=2).encode(),
     }
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as aside:
-            new = Path(aside) / "new"
-            new.mkdir()
+        with made(folder, "bundle", mark=MANIFEST, replace=True) as partial:
             for name, data in files.items():
-                (new / name).write_bytes(data)
-            if folder.exists():
-                folder.rename(Path(aside) / "old")
-            new.rename(folder)
+                (partial / name).write_bytes(data)
     except OSError as error:
-        raise CheckpointError(f"{folder}: {error.strerror}; expected a writable folder") from None
+        raise DataError.at(folder, f"cannot be written: {error.strerror}") from None
 
 
 def load(folder: Path) -> Bundle:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.errors import CheckpointError
+from recsys.errors import CheckpointError, DataError
 from recsys.ranker.bundle import Bundle, Catalogue, Readers, load, model_hash, save
 from tests.ranker import worlds
 
@@ -136,7 +136,7 @@ def test_vectors_must_be_finite(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CheckpointError, match="expected a writable folder"):
+    with pytest.raises(DataError, match="file/bundle: cannot be written: Not a directory"):
         save(worlds.bundle(), tmp_path / "file" / "bundle")
 
 
