@@ -389,9 +389,9 @@ def test_a_report_that_is_not_answered_in_time_is_not_sent_again(tmp_path, monke
     """Redis does what it has received when it goes on, for callers that have gone as well."""
     port = free_port()
     with redis_process(tmp_path, port) as process:
-        store = open_store(f"redis://127.0.0.1:{port}?socket_timeout=0.2")
+        store = open_store(f"redis://127.0.0.1:{port}", timeout_seconds=0.2)
         erased = store.is_forgotten
-        goes_on = threading.Timer(0.3, process.send_signal, [signal.SIGCONT])
+        goes_on = threading.Timer(0.5, process.send_signal, [signal.SIGCONT])
 
         def then_redis_hangs(users):
             gone = erased(users)
