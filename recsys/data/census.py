@@ -110,10 +110,8 @@ class Census:
         readers, news = (_codes(table[name].dictionary_encode()) for name in ("user_id", "news_id"))
         _not_empty("ratings", "user_id", readers.dictionary)
         _not_empty("ratings", "news_id", news.dictionary)
-        finite = pc.is_finite(table["value"])
-        if not pc.all(finite).as_py():
-            found = table["value"].filter(pc.invert(finite))[0]
-            raise DataError(f"ratings: value: expected a finite number, found {found}")
+        values = table["value"]
+        _demand("ratings: value", values, pc.is_finite(values), "a finite number")
         self._readers.add(readers)
         self._shown.add(news)
         self._note_times(table["time"])
@@ -168,21 +166,19 @@ def _ints(column: Any) -> Int64[np.ndarray, " rows"]:
 
 def _in_range(table: pa.Table) -> None:
     """Refuse numbers outside what their column may hold."""
-    low = pc.min(table["position"]).as_py()
-    if low < 0:
-        raise DataError(
-            f"impressions: position: expected 0 (unknown) or a rank from 1, found {low}"
-        )
-    bad = pc.invert(
-        pc.and_(pc.greater(table["propensity"], 0), pc.less_equal(table["propensity"], 1))
-    )
+    position, propensity, dwell = map(table.column, ("position", "propensity", "dwell_seconds"))
+    ranks, seconds = pc.greater_equal(position, 0), pc.greater_equal(dwell, 0)
+    likely = pc.and_(pc.greater(propensity, 0), pc.less_equal(propensity, 1))
+    _demand("impressions: position", position, ranks, "0 (unknown) or a rank from 1")
+    _demand("impressions: propensity", propensity, likely, "a number in (0, 1]")
+    _demand("impressions: dwell_seconds", dwell, seconds, "at least 0")
+
+
+def _demand(where: str, values: pa.ChunkedArray, good: pa.ChunkedArray, expected: str) -> None:
+    """Refuse a value that is not good; one that is missing is."""
+    bad = pc.invert(good)
     if pc.any(bad).as_py():
-        found = table["propensity"].filter(bad)[0]
-        raise DataError(f"impressions: propensity: expected a number in (0, 1], found {found}")
-    bad = pc.invert(pc.greater_equal(table["dwell_seconds"], 0))
-    if pc.any(bad).as_py():
-        found = table["dwell_seconds"].filter(bad)[0]
-        raise DataError(f"impressions: dwell_seconds: expected at least 0, found {found}")
+        raise DataError(f"{where}: expected {expected}, found {values.filter(bad)[0]}")
 
 
 def _not_empty(name: str, key: str, ids: pa.Array | pa.ChunkedArray) -> None:
