@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import pytrec_eval
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ir_measures import AP, ERR, RR, P, nDCG
 
@@ -43,7 +43,6 @@ def ranked(collection):
     return ir.rank(scores, labels, offsets, tie_break=np.arange(len(scores)))
 
 
-@settings(deadline=None)
 @given(collections())
 def test_every_measure_is_that_of_trec_eval_on_ties_and_empty_queries(collection):
     qrels, run = trec(collection)
@@ -111,7 +110,6 @@ def test_exponential_gain_matches_a_hand_computed_query():
     assert value[0] == pytest.approx((1 + 3 * discount) / (3 + 1 * discount))
 
 
-@settings(deadline=None)
 @given(collections())
 def test_flat_queries_score_as_each_query_alone(collection):
     scores, labels, offsets = collection

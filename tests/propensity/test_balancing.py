@@ -34,7 +34,7 @@ def test_what_is_balanced_already_keeps_its_base_weights():
     assert found.iterations == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000), slack=st.sampled_from([0.0, 0.001, 0.02]))
 @example(seed=151, slack=0.001)  # one step on the way gains next to nothing
 @example(seed=45, slack=0.001)  # one gains nothing at all

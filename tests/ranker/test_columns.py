@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.errors import CheckpointError
@@ -8,13 +8,11 @@ from recsys.ranker import columns
 
 
 @given(st.lists(st.text(alphabet=st.characters(codec=None))))
-@settings(deadline=None)
 def test_any_strings_survive(strings):
     assert columns.unpack(*columns.pack(strings)) == strings
 
 
 @given(st.lists(st.text()), st.lists(st.text()))
-@settings(deadline=None)
 def test_several_columns_survive_together(left, right):
     data = columns.to_bytes({"numbers": np.arange(3)}, left=left, right=right)
     found = columns.from_bytes(data, lambda t: (columns.strings(t, "left"), t["numbers"].tolist()))

@@ -3,7 +3,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.ranker.exploration import fill
@@ -52,7 +52,6 @@ def test_slates_come_as_often_as_their_propensities_say(explore):
 
 
 @given(st.integers(1, 30), st.integers(0, 50), st.floats(0, 1), st.integers(0, 99))
-@settings(deadline=None)
 def test_a_slate_holds_eligible_news_once_with_possible_propensities(k, more, explore, seed):
     rng = np.random.default_rng(seed)
     members = rng.permutation(100)[: k + more]

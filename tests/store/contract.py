@@ -143,7 +143,7 @@ class StoreContract:
         assert store.vectors(meta(), []) == {}
 
     @given(users=st.lists(ids, min_size=2, max_size=2, unique=True), rows=vectors)
-    @settings(max_examples=40, deadline=None, suppress_health_check=INHERITED)
+    @settings(max_examples=40, suppress_health_check=INHERITED)
     def test_any_id_and_any_vector_survive(self, store, users, rows):
         publish(store, meta(), users, rows)
         store.report([event(*users)])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -20,7 +20,6 @@ def as_redis(fields):
 
 
 @given(rows)
-@settings(deadline=None)
 def test_vectors_survive_bit_for_bit(vectors):
     values = layout.pack_vectors(vectors, "1a2b3c4d")
     assert len(values) == len(vectors)
@@ -40,7 +39,6 @@ def test_a_description_survives():
 
 
 @given(st.text(), st.integers(0, 1000), st.booleans(), st.floats(0, 1))
-@settings(deadline=None)
 def test_an_event_survives(news, minute, clicked, propensity):
     whole = event(news=news, minute=minute, clicked=clicked)
     whole = whole.__class__(**{**vars(whole), "propensity": propensity})
