@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from recsys.errors import DataError, InputError
-from recsys.folders import alone, check_target, empty
+from recsys.folders import alone, check_target, empty, made
 
 
 def check(folder, *, replace):
@@ -49,3 +51,71 @@ def test_emptying_spares_one_file_and_what_links_lead_to(tmp_path):
     (folder / "link").symlink_to(other)
     empty(folder, but=folder / "kept")
     assert list(folder.iterdir()) == [folder / "kept"] and (other / "theirs").exists()
+
+
+def make(out, text, *, replace=True):
+    with made(out, "run", mark="run.toml", replace=replace) as partial:
+        assert not list(partial.iterdir())
+        (partial / "run.toml").write_text(text)
+
+
+def test_a_folder_appears_whole_and_takes_the_place_of_an_empty_one_or_of_its_kind(tmp_path):
+    out = tmp_path / "deep" / "run"
+    make(out, "first", replace=False)
+    make(out, "second")
+    assert (out / "run.toml").read_text() == "second"
+    assert list(out.parent.iterdir()) == [out]
+    (tmp_path / "empty").mkdir()
+    make(tmp_path / "empty", "third", replace=False)
+    assert (tmp_path / "empty" / "run.toml").read_text() == "third"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_after_an_error_all_is_as_it_was(tmp_path, error):
+    make(tmp_path / "run", "first")
+    again = made(tmp_path / "run", "run", mark="run.toml", replace=True)
+    with pytest.raises(error), again as partial:
+        (partial / "run.toml").write_text("second")
+        raise error
+    assert (tmp_path / "run" / "run.toml").read_text() == "first"
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]
+
+
+def test_what_a_killed_process_put_aside_is_in_nobodys_way(tmp_path):
+    with made(tmp_path / "run", "run", mark="run.toml", replace=True) as partial:
+        (partial / "run.toml").touch()
+    for left in (partial, tmp_path / ".run.old"):
+        left.mkdir()
+        (left / "run.toml").touch()
+    make(tmp_path / "run", "again")
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]
+
+
+def test_a_folder_that_came_meanwhile_is_not_replaced_unasked(tmp_path):
+    late = made(tmp_path / "run", "run", mark="run.toml", replace=False)
+    with pytest.raises(DataError, match="a run is there already"), late:
+        make(tmp_path / "run", "somebody else's")
+    assert (tmp_path / "run" / "run.toml").read_text() == "somebody else's"
+
+
+def test_a_link_stays_one(tmp_path):
+    make(tmp_path / "run", "old")
+    (tmp_path / "current").symlink_to(tmp_path / "run")
+    make(tmp_path / "current", "new")
+    assert (tmp_path / "current").is_symlink()
+    assert (tmp_path / "run" / "run.toml").read_text() == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"current", "run"}
+
+
+def test_a_folder_that_cannot_be_moved_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for out in (Path(), tmp_path):
+        with pytest.raises(DataError, match="cannot be replaced as a whole"):
+            make(out, "never written")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_hold_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file/run: cannot be written: Not a directory"):
+        make(tmp_path / "file" / "run", "never written")

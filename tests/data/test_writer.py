@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -52,41 +51,6 @@ def test_a_dataset_is_not_overwritten_unasked(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
-def test_what_a_killed_process_put_aside_is_in_nobodys_way(tmp_path):
-    write(tmp_path / "d")
-    (tmp_path / ".d.old").mkdir()
-    (tmp_path / ".d.old" / "news.parquet").touch()
-    write(tmp_path / "d", replace=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["d"]
-
-
-def test_a_dataset_that_came_meanwhile_is_not_overwritten_unasked(tmp_path):
-    refused = pytest.raises(DataError, match="a dataset is there already")
-    with refused, DatasetWriter(tmp_path / "d", "late") as writer:
-        writer.impressions(impressions(*TWO_SLATES))
-        write(tmp_path / "somebody elses")
-        (tmp_path / "somebody elses").rename(tmp_path / "d")
-    assert Dataset.open(tmp_path / "d").info.source == "test"
-
-
-def test_a_link_to_a_dataset_stays_one(tmp_path):
-    write(tmp_path / "d")
-    (tmp_path / "current").symlink_to(tmp_path / "d")
-    with DatasetWriter(tmp_path / "current", "new", replace=True) as writer:
-        writer.impressions(impressions(*TWO_SLATES))
-    assert (tmp_path / "current").is_symlink()
-    assert Dataset.open(tmp_path / "d").info.source == "new"
-    assert {path.name for path in tmp_path.iterdir()} == {"current", "d"}
-
-
-def test_a_folder_that_cannot_be_moved_is_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for out in (Path(), tmp_path):
-        unmoved = pytest.raises(DataError, match="cannot be replaced as a whole")
-        with unmoved, DatasetWriter(out, "test"):
-            raise AssertionError("work began")
-
-
 def test_a_dataset_survives_a_failed_replacement(tmp_path):
     write(tmp_path / "d")
     with pytest.raises(DataError), DatasetWriter(tmp_path / "d", "test", replace=True):
@@ -99,18 +63,6 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
     with pytest.raises(DataError, match="is no dataset"):
         write(tmp_path, replace=True)
     assert (tmp_path / "thesis.tex").exists()
-
-
-def test_an_empty_folder_may_become_the_dataset(tmp_path):
-    (tmp_path / "d").mkdir()
-    write(tmp_path / "d")
-    assert Dataset.open(tmp_path / "d").info.source == "test"
-
-
-def test_a_place_that_cannot_hold_a_folder_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file/d: cannot be written: Not a directory"):
-        write(tmp_path / "file" / "d")
 
 
 def test_other_files_travel_with_the_folder(tmp_path):
