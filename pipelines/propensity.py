@@ -116,18 +116,15 @@ def estimate(dataset: Dataset, methods: list[str], config: PropensityConfig) -> 
     methods = list(dict.fromkeys(methods))  # nothing is seen twice
     parts = {name: _estimate(name, seen, described, config, rng) for name in methods}
     product = np.prod([part.propensities for part in parts.values()], axis=0)
-    if config.weights != "inverse":
-        product, low = np.maximum(product, config.floor), product < config.floor
-    else:
-        product, low = product, np.zeros(len(product), bool)
-    propensities = check(product, " x ".join(methods))
+    floor = 0.0 if config.weights == "inverse" else config.floor
+    propensities = check(np.maximum(product, floor), " x ".join(methods))
     weights = WEIGHTINGS[config.weights](propensities, config.floor)
     about: dict[str, Any] = {
         "dataset": str(dataset.path),
         "methods": methods,
         "readers": seen.shape[0],
         "news": seen.shape[1],
-        **diagnostics.diagnose(weights, low).model_dump(),
+        **diagnostics.diagnose(weights, product < floor).model_dump(),
         "notes": {name: part.notes for name, part in parts.items() if part.notes},
     }
     if described:
@@ -219,6 +216,6 @@ def _show(found: Found, folder: Path) -> None:
         out.print(f"{about['mmd_after']:.4f} after")
     for warning in about["warnings"]:
         err.print(f"warning: {warning}", style="yellow")
-    err.print(f"Next: open {folder / 'report.html'}")
+    err.print(f"the whole of it: {folder / 'report.html'}")
     if "slate_id" in found.weights.column_names:  # nothing is trained with weights of ratings
-        err.print(f"recsys train {about['dataset']} RUN --propensity {folder}")
+        err.print(f"next: recsys train {about['dataset']} RUN --propensity {folder}")

@@ -238,6 +238,14 @@ def test_propensities_are_replaced_only_when_forced(rated, tmp_path):
     assert read(out)[1]["methods"] == ["logistic"]
 
 
+def test_a_link_to_a_folder_of_propensities_leads_to_the_new_ones(rated, tmp_path):
+    kept, link = tmp_path / "kept", tmp_path / "link"
+    assert propensity(rated, kept, "--method", "popularity") == 0
+    link.symlink_to(kept)
+    assert propensity(rated, link, "--method", "logistic", "--force") == 0
+    assert link.is_symlink() and read(kept)[1]["methods"] == ["logistic"]
+
+
 def test_what_a_killed_process_of_our_number_left_is_in_nobodys_way(rated, tmp_path):
     left = tmp_path / f".out.partial-{os.getpid()}"
     left.mkdir()
@@ -260,7 +268,7 @@ def test_a_folder_of_something_else_is_never_replaced(rated, tmp_path):
 
 
 def test_weights_of_ratings_are_not_said_to_be_for_training(world, rated, tmp_path, capsys):
-    assert propensity(world, tmp_path / "log", "--method", "popularity") == 0
+    assert propensity(world, tmp_path / "log", "--method", "logged") == 0
     assert "recsys train" in capsys.readouterr().err
     assert propensity(rated, tmp_path / "ratings", "--method", "popularity") == 0
     assert "recsys train" not in capsys.readouterr().err
