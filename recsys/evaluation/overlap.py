@@ -96,11 +96,12 @@ def trusted(found: Overlap, has_model: bool, disagreement: float) -> list[str]:
         disagreement: Distance between direct and self-normalised weighted estimate in standard
             errors of the latter.
     """
+    sound, cut, plain = "IPS and SNIPS", "clipped IPS or SNIPS", "plain IPS"
+    if has_model:
+        sound, cut = "SNIPS, DR and self-normalised DR", "DRos or switch-DR"
+        plain = "plain IPS and DR"
     if found.is_sufficient and disagreement <= 2:
-        sound = (
-            "SNIPS, DR and self-normalised DR are all" if has_model else "IPS and SNIPS are both"
-        )
-        return [f"The log covers this policy: {sound} sound."]
+        return [f"The log covers this policy: {sound} are sound."]
     words = []
     if found.unsupported > MAX_UNSUPPORTED:
         words.append(
@@ -108,11 +109,8 @@ def trusted(found: Overlap, has_model: bool, disagreement: float) -> list[str]:
             "speaks about it, by extrapolation. Collect exploratory data first."
         )
     elif not found.is_sufficient:
-        best, plain = "clipped IPS or SNIPS", "plain IPS"
-        if has_model:
-            best, plain = "DRos or switch-DR", "plain IPS and DR"
         words.append(
-            f"Weights are extreme: prefer {best} over {plain}, "
+            f"Weights are extreme: prefer {cut} over {plain}, "
             "and read the interval rather than the value."
         )
     if has_model and disagreement > 2:
@@ -135,12 +133,10 @@ def _warnings(found: Overlap) -> list[str]:
     texts = []
     if found.unsupported > MAX_UNSUPPORTED:
         texts.append(f"{found.unsupported:.1%} of the new policy's choices never occur in the log")
-    off, error = abs(found.mean_weight - 1), found.mean_weight_error
-    if off > max(NUM_ERRORS * error, 1e-6):
-        alike = error < 1e-9
-        far = "not 1" if alike else f"{off / error:.0f} standard errors from 1"
+    error = found.mean_weight_error
+    if abs(found.mean_weight - 1) > max(NUM_ERRORS * error, 1e-6):
         texts.append(
-            f"mean weight {found.mean_weight:.3f} is {far}: "
+            f"mean weight {found.mean_weight:.3f} (standard error {error:.3f}) is not 1: "
             "propensities are wrong or support is missing"
         )
     if found.effective_sample_size < MIN_EFFECTIVE:

@@ -4,9 +4,9 @@ An audit is worth as much as its strongest attacker. The settings were chosen on
 in which the attribute was hidden as a bit, as the exclusive or of two of 64 dimensions, as a weak
 shift of the mean and as a difference of variance; no one kind finds all of them. A model that is
 kept from an attribute may also leave it in a direction of next to no variance, which attackers that
-shrink their weights overlook: two of them see whitened vectors, in which all directions vary alike
-but for those in which float16 alone makes them vary: stretched, they would be as many columns of
-noise.
+shrink their weights overlook: two of them see whitened vectors, in which all directions vary alike.
+Directions in which nothing varies but the rounding of float16 are left out: stretched, they would
+be as many columns of noise.
 """
 
 import warnings
@@ -35,7 +35,6 @@ NUM_FOLDS = 5
 MAX_SVM_READERS = 4000
 """Above it the exact kernel machine, cubic in readers, gives way to 1 000 Nystroem features."""
 
-
 ROUNDING = np.finfo(np.float16).eps ** 2 / 12
 """Variance of what float16 rounds away, at most, as a share of the number's square."""
 
@@ -54,19 +53,19 @@ Features: TypeAlias = np.ndarray | csr_array
 
 
 class _Whitening(TransformerMixin, BaseEstimator):
-    """Turns and stretches standardised vectors so that all directions vary alike."""
+    """Standardises, turns and stretches vectors of float16 so that all directions vary alike."""
 
     def fit(self, x: np.ndarray, y: np.ndarray | None = None) -> "_Whitening":
         self.scaler = StandardScaler().fit(x)
         with np.errstate(invalid="ignore"):  # shares of no variance: of vectors all alike
             self.axes = PCA(whiten=True).fit(self.scaler.transform(x))
         rounding = ROUNDING * (x**2).mean(axis=0) / self.scaler.scale_**2
-        self.told = self.axes.explained_variance_ > self.axes.components_**2 @ rounding
-        self.told[0] = True  # vectors that are all alike keep a column
+        self.kept = self.axes.explained_variance_ > self.axes.components_**2 @ rounding
+        self.kept[0] = True  # vectors that are all alike keep a column
         return self
 
     def transform(self, x: np.ndarray) -> np.ndarray:
-        return self.axes.transform(self.scaler.transform(x))[:, self.told]
+        return self.axes.transform(self.scaler.transform(x))[:, self.kept]
 
 
 class _BalancedMlp(MLPClassifier):

@@ -45,7 +45,8 @@ def test_a_policy_without_support_is_warned_of():
 
 def test_wrong_propensities_show_in_the_mean_weight():
     found = overlap(np.full(1000, 2.0), limit=10.0)
-    assert any("mean weight 2.000 is not 1:" in text for text in found.warnings)
+    told = "mean weight 2.000 (standard error 0.000) is not 1:"
+    assert any(told in text for text in found.warnings)
 
 
 @pytest.mark.parametrize("weights", [np.ones(1000), np.r_[np.ones(999), 200.0]])

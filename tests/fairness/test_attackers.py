@@ -73,7 +73,6 @@ def test_directions_that_only_rounding_fills_hide_nothing(rng):
     assert among == pytest.approx(alone, abs=0.015)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")
 def test_readers_who_are_all_alike_are_told_apart_by_nobody():
     values = ["F", "M"] * 100
     assert _auc("logistic regression", np.full((200, 4), 0.3, np.float16), values) == 0.5
