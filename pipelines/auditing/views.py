@@ -6,7 +6,6 @@ from typing import Any
 from pipelines.auditing.charts import SHAPES, Guide, Mark, Row, forest, scatter, swatch
 from pipelines.auditing.maps import Map
 from pipelines.auditing.text import interval, number, percent
-from recsys.fairness.groups import NOT_STATED
 
 Tree = dict[str, Any]
 
@@ -96,7 +95,7 @@ def groups(audit: Tree) -> list[Tree]:
     return [
         {
             "name": name,
-            "gap": _gap(metrics["ndcg@10"]),
+            "gap": _gap(metrics["ndcg@10"]["gap"]),
             "svg": _groups(metrics["ndcg@10"]["groups"], guides, "nDCG@10"),
             "clicks": metrics["click_rate"]
             and _groups(metrics["click_rate"]["groups"], [], "clicks per impression"),
@@ -117,18 +116,16 @@ def _groups(found: list[Tree], guides: Sequence[Guide], label: str) -> str:
     return forest(rows, guides, label, digits=3)
 
 
-def _gap(metric: Tree) -> str:
-    gap = metric["gap"]
+def _gap(gap: Tree | None) -> str:
     if gap is None:
         return "Fewer than two groups are large enough to be compared."
-    told, stated = "", [one for one in metric["groups"] if NOT_STATED not in one["name"]]
-    large = sum(group["sufficient"] for group in stated)
+    told = ""
     if gap["low"] <= 0:
         told = " The interval holds zero: the data do not tell them apart."
-    elif large > 2:
+    elif gap["among"] > 2:
         told = (
-            f" They are the extremes of {large} groups, which the interval does not allow for: "
-            "by chance alone equal groups often look as far apart."
+            f" They are the extremes of {gap['among']} groups, which the interval does not allow "
+            "for: by chance alone equal groups often look as far apart."
         )
     return (
         f"Best: {gap['best']}. Worst: {gap['worst']}, {percent(gap['ratio'])} of the best; they "

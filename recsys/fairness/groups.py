@@ -51,6 +51,8 @@ class Gap:
     high: float
     ratio: float
     """Worst over best: 1 is equal; 0.8 is the four-fifths rule's border."""
+    among: int
+    """Groups that these two are the extremes of, at least 2."""
 
 
 def groups_of(
@@ -97,12 +99,12 @@ def describe(
     rivals = [group for group in groups if group.sufficient and NOT_STATED not in group.name]
     if len(rivals) < 2:
         return groups, None
-    ranked = sorted(rivals, key=lambda group: samples[group.name].mean)
-    return groups, _gap(ranked[-1].name, ranked[0].name, samples, tail)
+    return groups, _gap({group.name: samples[group.name] for group in rivals}, tail)
 
 
-def _gap(best: str, worst: str, samples: Mapping[str, Sample], tail: list[float]) -> Gap:
-    top, bottom = samples[best], samples[worst]
+def _gap(rivals: Mapping[str, Sample], tail: list[float]) -> Gap:
+    worst, *_, best = sorted(rivals, key=lambda name: rivals[name].mean)
+    top, bottom = rivals[best], rivals[worst]
     low, high = np.quantile(top.means - bottom.means, tail)
     ratio = bottom.mean / top.mean if top.mean else float("nan")
-    return Gap(best, worst, top.mean - bottom.mean, float(low), float(high), ratio)
+    return Gap(best, worst, top.mean - bottom.mean, float(low), float(high), ratio, len(rivals))

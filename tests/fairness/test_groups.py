@@ -51,7 +51,7 @@ def test_those_who_do_not_state_it_are_measured_but_no_side_of_the_gap():
         min_readers=30,
     )
     assert all(group.sufficient for group in groups)
-    assert (gap.best, gap.worst) == ("M × 18", "F × 18")
+    assert (gap.best, gap.worst, gap.among) == ("M × 18", "F × 18", 2)
 
 
 def test_interval_holds_the_share_that_was_asked_for():
