@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from pydantic import NonNegativeInt
 from rich.table import Table
 
 from pipelines import policies, policy_report, policy_run
@@ -14,7 +13,7 @@ from pipelines.console import emit, err, out
 from pipelines.policies import Policy
 from pipelines.policy_run import RunPolicyConfig
 from recsys import config
-from recsys.config import Config
+from recsys.config import Config, Seed
 from recsys.data.sources.policy_table import PolicyColumns, PolicyLog
 from recsys.evaluation import battery, offpolicy
 from recsys.evaluation.battery import Estimate, Model
@@ -33,7 +32,7 @@ class PolicyConfig(Config):
     """Which column of the log is what."""
     run: RunPolicyConfig = RunPolicyConfig()
     """How a run of our own chooses what to show."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Of bootstrap and cross-fitting."""
 
 

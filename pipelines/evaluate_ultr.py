@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
@@ -16,7 +16,7 @@ from pipelines.console import emit, err, out, progress
 from pipelines.ultr_data import collections
 from pipelines.ultr_findings import INITIAL, Findings
 from recsys import config
-from recsys.config import Config
+from recsys.config import Config, Seed
 from recsys.data.queries import Collection
 from recsys.data.sources.click_table import ClickColumns
 from recsys.errors import ConfigError
@@ -39,7 +39,7 @@ class UltrConfig(Config):
     """Which column of a table of clicks is what."""
     max_sessions: PositiveInt | None = None
     """Logged sessions to take at most, the first."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Of the first repetition; the others count on."""
     threads: PositiveInt = 1
     """Torch's; a small ranker gains nothing from more, one of 512-256-128 does."""

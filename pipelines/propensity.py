@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, PositiveFloat
 
 from pipelines import propensity_balance, propensity_report
 from pipelines.console import emit, err, out
 from pipelines.propensity_log import EXAMINATION, Seen
 from recsys import config as settings
-from recsys.config import Config
+from recsys.config import Config, Seed
 from recsys.data.dataset import Dataset
 from recsys.errors import ConfigError
 from recsys.folders import check_target, made
@@ -55,7 +55,7 @@ class PropensityConfig(Config):
     """Exposure model that ``kernel`` starts from; empty: equal weights."""
     kernel: KernelConfig = KernelConfig()
     """Balancing."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
 
 def main(

@@ -3,11 +3,12 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -18,6 +19,9 @@ from recsys.errors import ConfigError
 
 PRESET = "preset"
 """Key of a table whose other keys are relative to it."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Of chance; scikit-learn takes none beyond."""
 
 
 class Config(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt, field_validator
 
-from recsys.config import Config
+from recsys.config import Config, Seed
 from recsys.fairness.attackers import QUICK
 from recsys.fairness.leakage import LeakageConfig
 from recsys.fairness.verdict import Thresholds
@@ -13,8 +13,8 @@ from recsys.fairness.verdict import Thresholds
 class AuditConfig(Config):
     """Every setting of an audit, as a TOML file may give them."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    """Of folds, attackers and resamples; scikit-learn takes none beyond."""
+    seed: Seed = 0
+    """Of folds, attackers and resamples."""
     attributes: tuple[str, ...] = ()
     """What to audit; empty: every attribute of the dataset."""
     thresholds: Thresholds = Thresholds()

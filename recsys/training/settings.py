@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from recsys.config import Config
+from recsys.config import Config, Seed
 from recsys.data.splits import SplitConfig
 from recsys.model.fairrec import ModelConfig
 from recsys.training.attributes import AttributesConfig
@@ -63,8 +63,8 @@ class Provenance(Config):
 class TrainConfig(Config):
     """Every setting of a training run."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    """Of every draw; scikit-learn takes none beyond."""
+    seed: Seed = 0
+    """Of every draw."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     model: ModelConfig = ModelConfig()
     attributes: AttributesConfig = AttributesConfig()

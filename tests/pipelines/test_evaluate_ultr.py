@@ -150,6 +150,7 @@ def test_a_click_log_without_propensities_cannot_do_ips(capsys, click_log):
         (["--methods", "dlaa"], "'dlaa' is none of true-labels"),
         (["--set", "protocol.etta=2"], "unknown key 'protocol.etta'"),
         (["--set", "protocol.clicks=psychic"], "protocol.clicks"),
+        (["--set", f"seed={2**65}"], "seed: Input should be less than 4294967296"),
         (["--set", "protocol.positions=0"], "protocol.positions: Input should be greater than 0"),
         (["--set", "training.loop.rate=nan"], "training.loop.rate: Input should be"),
         (["--set", "training.trees.leaves=1"], "training.trees.leaves: Input should be greater"),
