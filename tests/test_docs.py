@@ -3,7 +3,6 @@
 import importlib
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 import typer
@@ -15,9 +14,9 @@ from recsys.serving.metrics import Metrics
 from recsys.serving.settings import ServeSettings
 from recsys.serving.status import STATUS
 from recsys.store.memory import MemoryStore
+from tests.documents import ROOT, names, rows
 from tests.serving import world
 
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = "benchmarks|deploy|docs|pipelines|proto|recsys|requirements|tests"
@@ -73,19 +72,6 @@ def test_every_command_is_a_verb_with_options_of_it(page):
     for verb, *arguments in commands(page):
         given = {word.partition("=")[0] for word in arguments if word.startswith("--")}
         assert given <= options(verb), verb
-
-
-def rows(page, head):
-    """The cells of each row of a table, found by its first heading."""
-    _, found, after = (ROOT / "docs" / page).read_text().partition(f"\n| {head} |")
-    assert found, head
-    lines = after.partition("\n\n")[0].splitlines()[2:]
-    return [line.strip("| ").split(" | ") for line in lines]
-
-
-def names(page, head):
-    """What stands between backticks in the first column of a table."""
-    return [name for row in rows(page, head) for name in re.findall(r"`([^`]+)`", row[0])]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from recsys.errors import CheckpointError, DataError
 from recsys.fairness.leakage import LeakageConfig
 from recsys.fairness.verdict import Thresholds
 from recsys.ranker import bundle as bundles
+from tests.documents import names
 from tests.pipelines.audit_world import build
 
 LINEAR = LeakageConfig(attackers=("logistic regression",), num_samples=50)
@@ -127,10 +127,8 @@ def test_files_hold_what_is_returned_and_no_reader(found, leaky):
 
 
 def test_the_keys_are_those_of_its_page(found):
-    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text().partition("| key |")[2]
-    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
-    named = {name.partition(".")[0] for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
-    assert named == set(found)
+    named = names("audit.md", "key")
+    assert {name.partition(".")[0] for name in named} == set(found)
 
 
 def test_every_number_is_json_of_any_reader(leaky):
