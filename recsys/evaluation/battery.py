@@ -249,11 +249,12 @@ def _with_model(rewards: Rounds, weights: Rounds, model: Model) -> Iterator[_Ent
             lambda limit: robust(rule(weights, limit))(rewards), whole(rewards), limits
         )
         used = rule(weights, limit)
-        return _Entry(name, robust(used), used[:, None], limit, "dr", False)
+        return _Entry(name, robust(used), used[:, None], limit, "dr", has_bernstein=False)
 
     whole, limits = robust(weights), _limits(weights)
     alike = np.ones((len(weights), 1))
-    yield _Entry("dm", robust(np.zeros_like(weights)), alike, np.inf, "dr", False)
+    unweighted = robust(np.zeros_like(weights))
+    yield _Entry("dm", unweighted, alike, unbiased="dr", has_bernstein=False)
     yield _Entry("dr", whole, weights[:, None], has_bernstein=False)
     yield _Entry("self-normalised-dr", normalised, weights[:, None], has_bernstein=False)
     yield cut("switch-dr", offpolicy.switched, limits)

@@ -22,7 +22,7 @@ Values = Shaped[np.ndarray, " events"]
 Groups = Shaped[np.ndarray, " events"]
 
 MAX_UNITS = 20_000
-"""Readers resampled; those beyond are first dealt into so many blocks by chance."""
+"""Units, such as readers, that are resampled on their own."""
 DRAWS_AT_ONCE = 2_000_000
 """Bounds memory: draws held at a time, 8 bytes each."""
 
@@ -119,6 +119,16 @@ def _by_group(
     return np.bincount(reader, values[known]), np.bincount(reader)
 
 
+def blocks(num_units: int, *, rng: np.random.Generator) -> Int[np.ndarray, " units"]:
+    """Say what each unit is resampled with: itself, or one of ``MAX_UNITS`` blocks dealt by chance.
+
+    Blocks are drawn where there are more units than that: the time of a resample is bounded.
+    """
+    if num_units <= MAX_UNITS:
+        return np.arange(num_units)
+    return rng.permutation(num_units) % MAX_UNITS
+
+
 def _resampled(
     sums: Float[np.ndarray, " groups"],
     counts: Int[np.ndarray, " groups"],
@@ -126,9 +136,8 @@ def _resampled(
     num_samples: int,
 ) -> Float[np.ndarray, " samples"]:
     """Means over readers drawn with replacement."""
-    if len(sums) > MAX_UNITS:
-        block = rng.permutation(len(sums)) % MAX_UNITS
-        sums, counts = np.bincount(block, sums), np.bincount(block, counts)
+    block = blocks(len(sums), rng=rng)
+    sums, counts = np.bincount(block, sums), np.bincount(block, counts)
     at_once = max(1, DRAWS_AT_ONCE // len(sums))
     means = []
     for start in range(0, num_samples, at_once):

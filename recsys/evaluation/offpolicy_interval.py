@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from recsys.evaluation.bootstrap import MAX_UNITS, Interval
+from recsys.evaluation.bootstrap import Interval, blocks
 from recsys.evaluation.offpolicy import Terms
 
 AT_ONCE = 100
@@ -76,9 +76,8 @@ class Resamples:
         unit = np.arange(rounds)
         if clusters is not None:
             unit = np.unique(clusters, return_inverse=True)[1]
-        units = int(unit.max()) + 1
-        block = np.arange(units) if units <= MAX_UNITS else rng.permutation(units) % MAX_UNITS
-        size = min(units, MAX_UNITS) + 1
+        block = blocks(int(unit.max()) + 1, rng=rng)
+        size = int(block.max()) + 2
         counts = np.empty((num_samples, size), dtype=np.int32)
         for sample in counts:
             sample[:] = np.bincount(rng.integers(size, size=size), minlength=size)

@@ -4,6 +4,7 @@ import pytest
 from recsys.evaluation.bootstrap import (
     MAX_UNITS,
     Interval,
+    blocks,
     mean_interval,
     paired_difference,
     resampled_means,
@@ -94,20 +95,15 @@ def test_a_difference_keeps_each_sides_own_distance():
     assert found.low == 4.0 - 5.0 and found.high == 4.0 + 5.0
 
 
-class Counted(np.random.Generator):
-    """Counts how much was drawn."""
-
-    drawn = 0
-
-    def integers(self, *arguments, size=None, **named):
-        self.drawn += np.prod(size)
-        return super().integers(*arguments, size=size, **named)
+def test_units_beyond_number_are_dealt_evenly_into_blocks():
+    rng = np.random.default_rng(0)
+    assert blocks(MAX_UNITS, rng=rng).tolist() == list(range(MAX_UNITS))
+    assert (np.bincount(blocks(3 * MAX_UNITS, rng=rng)) == [3] * MAX_UNITS).all()
 
 
-def test_readers_beyond_number_are_resampled_in_blocks():
-    rng = Counted(np.random.PCG64(0))
+def test_blocks_leave_the_interval_as_wide_as_it_is():
+    rng = np.random.default_rng(0)
     values = rng.normal(size=5 * MAX_UNITS)
     found = mean_interval(values, rng=rng, num_samples=400)
-    assert rng.drawn == 400 * MAX_UNITS
     normal = 2 * 1.96 * values.std() / np.sqrt(len(values))
     assert found.high - found.low == pytest.approx(normal, rel=0.15)

@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import chi2
 
 from recsys.evaluation import offpolicy
+from recsys.evaluation.bootstrap import MAX_UNITS
 from recsys.evaluation.offpolicy_interval import (
-    MAX_UNITS,
     Reach,
     Resamples,
     bootstrap,
