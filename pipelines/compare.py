@@ -154,7 +154,7 @@ def _show(result: Tree) -> None:
     judged = ("nDCG@10 by truth", "over the first") if all(METRIC in row for row in rows) else ()
     for heading in ("run", "nDCG@10", "over the first", *judged, *rows[0]["leakage"]):
         table.add_column(heading, overflow="fold")
-    names = [Path(row["run"]).name for row in rows]
+    names = [Path(row["run"]).resolve().name for row in rows]
     if len(set(names)) < len(names):  # as those of `recsys nightly` are
         names = [row["run"] for row in rows]
     for name, row in zip(names, rows, strict=True):

@@ -105,13 +105,14 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _Biased:
-    """The ranking by both parts of interest, which is never served; none if there is one part."""
+    """The ranking by both parts of interest, which is never served."""
 
     bundle: Bundle
     vectors: np.ndarray
 
     @classmethod
     def load(cls, run: Path, bundle: Bundle) -> "_Biased | None":
+        """Read both parts; None of a model that has but one."""
         offline = run / "offline" / "bias_aware.safetensors"
         if not offline.exists():
             return None
