@@ -10,6 +10,9 @@ from typing import IO
 
 from recsys.errors import DataError, InputError
 
+LOCK = ".recsys-*.lock"
+"""File by which a verb holds a folder. One that a killed process left is nobody's work."""
+
 
 def check_target(folder: Path, kind: str, *, mark: str, replace: bool) -> None:
     """Refuse to write over anything but an empty folder or, if asked to, one of our own.
@@ -23,7 +26,9 @@ def check_target(folder: Path, kind: str, *, mark: str, replace: bool) -> None:
     Raises:
         DataError: Something stands there that stays.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists():
+        return
+    if folder.is_dir() and all(path.match(LOCK) for path in folder.iterdir()):
         return
     if not (folder / mark).is_file():
         expected = f"expected a new or empty folder, or one with {mark}"
@@ -47,7 +52,7 @@ def alone(folder: Path, verb: str) -> Iterator[Path]:
         InputError: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{verb}.lock"
+    path = folder / LOCK.replace("*", verb)
     with path.open("ab") as lock:
         # a lock without a name is one that its holder has just let go
         if not take(lock, fcntl.LOCK_EX) or not os.fstat(lock.fileno()).st_nlink:

@@ -42,6 +42,15 @@ def test_a_folder_is_held_by_one_at_a_time_and_nothing_is_left_in_it(tmp_path):
     assert not list(folder.iterdir())
 
 
+def test_a_lock_that_a_killed_process_left_is_in_nobodys_way(tmp_path):
+    with alone(tmp_path, "train") as lock:
+        check(tmp_path, replace=True)
+    lock.touch()
+    check(tmp_path, replace=True)
+    with alone(tmp_path, "train"):
+        assert lock.exists()
+
+
 def test_emptying_spares_one_file_and_what_links_lead_to(tmp_path):
     folder, other = tmp_path / "run", tmp_path / "other"
     for path in (folder / "deep" / "er", other):
