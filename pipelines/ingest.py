@@ -68,7 +68,7 @@ def main(
         emit({**counts.model_dump(), **about, "attributes": dataset.info.attributes})
         return
     err.print(f"{out}: {_held(counts)}; {sum(dropped.values()):,} rows left out")
-    err.print(f"Next: recsys inspect {out}")
+    err.print(f"next: recsys inspect {out}")
 
 
 def ingest(

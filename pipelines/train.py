@@ -303,4 +303,4 @@ def _show(metrics: dict[str, Any], run: Path) -> None:
         value = metrics[key]
         table.add_row(name, f"{value['mean']:.4f}", f"{value['low']:.4f} … {value['high']:.4f}")
     out.print(table)
-    out.print(f"next: recsys audit {run} DATASET, then recsys publish {run}")
+    err.print(f"next: recsys audit {run} DATASET, then recsys publish {run}")
