@@ -18,10 +18,9 @@ from recsys.data.sources.policy_table import PolicyColumns, PolicyLog
 from recsys.evaluation import battery, offpolicy
 from recsys.evaluation.battery import Estimate, Model
 from recsys.evaluation.bootstrap import Interval, mean_interval
-from recsys.evaluation.overlap import Overlap, distance, overlap, trusted
+from recsys.evaluation.overlap import distance, overlap, trusted
 from recsys.evaluation.reward_model import cross_fit
 
-CLIP_QUANTILE = 0.99
 _YES = {True: "yes", False: "no"}
 
 
@@ -93,7 +92,7 @@ def _table_log(log: PolicyLog, policy: Policy, rng: np.random.Generator) -> dict
     weights = policy.logged / log.propensities
     found = overlap(
         weights,
-        limit=float(np.quantile(weights, CLIP_QUANTILE)),
+        limit=float(np.quantile(weights, policy_run.CLIP_QUANTILE)),
         unsupported=_unsupported(log, policy),
     )
     model = _reward_model(log, policy, rng)
@@ -108,7 +107,7 @@ def _table_log(log: PolicyLog, policy: Policy, rng: np.random.Generator) -> dict
     logged = mean_interval(log.rewards, log.slates, rng=rng)
     advice = trusted(found, model is not None, gap)
     advice += battery.unidentified(estimates, float(np.ptp(log.rewards)))
-    return summed_up(found, estimates, advice) | {
+    return policy_run.summed_up(found, estimates, advice) | {
         "unit": "reward a round",
         "logging_policy": asdict(logged),
         "on_policy": None if policy.on_policy is None else asdict(policy.on_policy),
@@ -126,16 +125,6 @@ def _against(estimates: list[Estimate], on_policy: Interval | None) -> dict[str,
         inside = row.low <= on_policy.mean <= row.high
         found[row.estimator] = {"contained": inside, "difference": asdict(gap)}
     return found
-
-
-def summed_up(found: Overlap, estimates: list[Estimate], advice: list[str]) -> dict[str, Any]:
-    """Overlap, estimates and advice as the JSON has them."""
-    checked = asdict(found) | {"is_sufficient": found.is_sufficient}
-    return {
-        "overlap": checked,
-        "estimates": [asdict(estimate) for estimate in estimates],
-        "advice": advice,
-    }
 
 
 def _unsupported(log: PolicyLog, policy: Policy) -> float:

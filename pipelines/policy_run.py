@@ -32,6 +32,8 @@ from recsys.evaluation.overlap import MIN_EFFECTIVE, Overlap, overlap
 
 BLOCK = 1_000
 """Slates scored at a time."""
+CLIP_QUANTILE = 0.99
+"""Quantile of the weights at which overlap is told what clipping would take."""
 
 
 class RunPolicyConfig(Config):
@@ -104,17 +106,26 @@ def _result(
 ) -> dict[str, Any]:
     """Overlap of the products of weights at their worst place, estimates and what to believe."""
     through = weights.cumprod(axis=1)
-    places = [overlap(column, limit=float(np.quantile(column, 0.99))) for column in through.T]
+    places = [
+        overlap(column, limit=float(np.quantile(column, CLIP_QUANTILE))) for column in through.T
+    ]
     found: Overlap = min(places, key=lambda place: place.effective_sample_size)
     estimates = battery.slate(clicks, weights, readers, rng=rng)
     logged = mean_interval(clicks.sum(axis=1), readers, rng=rng)
-    return {
-        "overlap": asdict(found) | {"is_sufficient": found.is_sufficient},
-        "estimates": [asdict(estimate) for estimate in estimates],
-        "advice": _advice(estimates, float(np.ptp(clicks)) * clicks.shape[1]),
+    advice = _advice(estimates, float(np.ptp(clicks)) * clicks.shape[1])
+    return summed_up(found, estimates, advice) | {
         "unit": f"clicks in the first {clicks.shape[1]} places of a slate",
         "logging_policy": asdict(logged),
         "on_policy": None,
+    }
+
+
+def summed_up(found: Overlap, estimates: list[Estimate], advice: list[str]) -> dict[str, Any]:
+    """Overlap, estimates and advice as the JSON has them, whatever the log."""
+    return {
+        "overlap": asdict(found) | {"is_sufficient": found.is_sufficient},
+        "estimates": [asdict(estimate) for estimate in estimates],
+        "advice": advice,
     }
 
 
