@@ -94,7 +94,7 @@ def _world(out: Path, seed: int, world: Mapping[str, Any]) -> tuple[Dataset, Pat
     )
     if not weights.exists():
         found = propensity.estimate(dataset, [METHOD], propensity.PropensityConfig())
-        propensity.write(found, weights)
+        propensity.write(found, weights, replace=False)
     return dataset, weights
 
 
