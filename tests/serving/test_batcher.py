@@ -87,7 +87,8 @@ def test_a_lone_request_does_not_wait_for_company():
     asyncio.run(scene())
 
 
-def test_company_keeps_a_batch_open_until_it_is_full():
+def computed_in_company(leavers):
+    """List the batches when the first of two callers leave while theirs waits for a third."""
     batches = []
 
     def compute(xs):
@@ -99,13 +100,19 @@ def test_company_keeps_a_batch_open_until_it_is_full():
         callers = [asyncio.create_task(batcher.submit([x])) for x in (1, 2)]
         server = asyncio.create_task(batcher.run())
         await asyncio.sleep(0.01)
+        for _ in range(leavers):
+            callers.pop(0).cancel()
         callers.append(asyncio.create_task(batcher.submit([3])))
         async with asyncio.timeout(60):
             await asyncio.gather(*callers)
         server.cancel()
 
     asyncio.run(scene())
-    assert batches == [[1, 2, 3]]
+    return batches
+
+
+def test_company_keeps_a_batch_open_until_it_is_full():
+    assert computed_in_company(leavers=0) == [[1, 2, 3]]
 
 
 def test_a_failing_batch_tells_every_caller():
@@ -180,22 +187,4 @@ def test_a_caller_that_has_gone_is_not_computed_and_frees_its_place():
 
 
 def test_a_caller_that_goes_while_its_batch_waits_for_company_is_not_computed():
-    batches = []
-
-    def compute(xs):
-        batches.append(list(xs))
-        return xs
-
-    async def scene():
-        batcher = Batcher(compute, BatcherConfig(max_batch=3, max_wait_ms=600_000))
-        callers = [asyncio.create_task(batcher.submit([x])) for x in (1, 2)]
-        server = asyncio.create_task(batcher.run())
-        await asyncio.sleep(0.01)
-        callers.pop(0).cancel()
-        callers.append(asyncio.create_task(batcher.submit([3])))
-        async with asyncio.timeout(60):
-            await asyncio.gather(*callers)
-        server.cancel()
-
-    asyncio.run(scene())
-    assert batches == [[2, 3]]
+    assert computed_in_company(leavers=1) == [[2, 3]]
