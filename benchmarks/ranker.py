@@ -54,18 +54,19 @@ def main() -> None:
 
 
 def _ranker(news: int, dim: int, device: str, rng: np.random.Generator) -> Ranker:
-    vectors = rng.standard_normal((news, dim)).astype(np.float16)
+    ranked, read = rng.standard_normal((2, news, dim)).astype(np.float16)
     weights = save(UserEncoder(dim, heads=4, hidden=32).state_dict())
     catalogue = Catalogue(
         ids=[f"n{row}" for row in range(news)],
-        vectors=vectors,
+        vectors=ranked,
+        read_vectors=read,
         categories=[""] * news,
         providers=[""] * news,
         published_at=np.zeros(news, np.int64),
         popularity=np.zeros(news, np.float32),
     )
     manifest = Manifest(
-        model_hash=model_hash(vectors, weights),
+        model_hash=model_hash(catalogue, weights),
         space="benchmark",
         dim=dim,
         num_news=news,

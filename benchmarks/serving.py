@@ -216,8 +216,16 @@ def publish(url: str) -> None:
     rng = np.random.default_rng(0)
     shape = {"heads": 4, "hidden": 32}
     weights = save(UserEncoder(DIM, **shape).state_dict())
-    vectors = rng.normal(size=(NUM_NEWS, DIM)).astype(np.float16)
-    digest = bundles.model_hash(vectors, weights)
+    news = bundles.Catalogue(
+        ids=[NewsId(f"N{row}") for row in range(NUM_NEWS)],
+        vectors=rng.normal(size=(NUM_NEWS, DIM)).astype(np.float16),
+        read_vectors=rng.normal(size=(NUM_NEWS, DIM)).astype(np.float16),
+        categories=[f"category {row % 18}" for row in range(NUM_NEWS)],
+        providers=[f"provider {row % 50}" for row in range(NUM_NEWS)],
+        published_at=np.arange(1, NUM_NEWS + 1),
+        popularity=rng.random(NUM_NEWS, np.float32),
+    )
+    digest = bundles.model_hash(news, weights)
     manifest = bundles.Manifest(
         model_hash=digest,
         space=digest,
@@ -227,14 +235,6 @@ def publish(url: str) -> None:
         max_history=50,
         user_encoder=shape,
         created_at=datetime(2026, 5, 1, 3, tzinfo=UTC),
-    )
-    news = bundles.Catalogue(
-        ids=[NewsId(f"N{row}") for row in range(NUM_NEWS)],
-        vectors=vectors,
-        categories=[f"category {row % 18}" for row in range(NUM_NEWS)],
-        providers=[f"provider {row % 50}" for row in range(NUM_NEWS)],
-        published_at=np.arange(1, NUM_NEWS + 1),
-        popularity=rng.random(NUM_NEWS, np.float32),
     )
     readers = bundles.Readers(
         ids=[UserId(f"U{row}") for row in range(NUM_READERS)],

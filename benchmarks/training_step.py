@@ -115,7 +115,7 @@ def our_step(titles: Tensor, batch: int) -> Callable[[np.ndarray], None]:
         one = pack(titles[torch.from_numpy(distinct)], history, candidates, clicks)
         interest = model(one)
         readers = interest.bias_free + interest.bias_aware
-        scores = torch.einsum("bd,bsd->bs", readers, interest.news[one.candidates])
+        scores = torch.einsum("bd,bsd->bs", readers, interest.news.ranked[one.candidates])
         optimizer.zero_grad()
         softmax_loss(scores, clicks, one.candidate_mask).backward()
         optimizer.step()

@@ -56,10 +56,23 @@ class ModelConfig(Config):
         }
 
 
+class NewsVectors(NamedTuple):
+    """Two vectors of each news.
+
+    What is read is kept from adding up to an attribute; what is ranked need not be. With one for
+    both, ranking pays for that (docs/fairness-research.md, section 13).
+    """
+
+    read: Float[Tensor, "items dim"]
+    """Summed over a history."""
+    ranked: Float[Tensor, "items dim"]
+    """Compared with a reader."""
+
+
 class Interest(NamedTuple):
     """Both parts of the interest of a batch's readers, and the news they are compared with."""
 
-    news: Float[Tensor, "items dim"]
+    news: NewsVectors
     bias_free: Float[Tensor, "batch dim"]
     bias_aware: Float[Tensor, "batch dim"]
     audience: Float[Tensor, "audience dim"]
@@ -71,8 +84,8 @@ class Interest(NamedTuple):
 class FairRec(nn.Module):
     """A news encoder and two user encoders; ranks with the bias-free one alone.
 
-    News vectors come to suit the bias-free part: sums of them do not tell readers apart. The
-    bias-aware one reads them together with topics and ids of its own.
+    What is read of news comes to suit the bias-free part: sums of it do not tell readers apart. The
+    bias-aware one reads it together with topics and ids of its own.
     """
 
     def __init__(
@@ -87,7 +100,7 @@ class FairRec(nn.Module):
         """
         super().__init__()
         self._decomposed = decomposed
-        self.news_encoder = NewsEncoder(config.dim, config.news, sizes)
+        self.news_encoder = NewsEncoder(2 * config.dim, config.news, sizes)
         self.bias_free = UserEncoder(**config.tower())
         self.bias_aware = UserEncoder(**config.tower())
         views = tuple(view for view in config.news.views if view in OWN_VIEWS)
@@ -96,16 +109,21 @@ class FairRec(nn.Module):
 
     def forward(self, batch: Batch) -> Interest:
         """Encode the batch's news once and its readers twice."""
-        news = self.news_encoder(batch.news)
-        bias_free = self.bias_free(news, batch.history, batch.history_mask)
-        aside, bias_aware = torch.zeros_like(news), torch.zeros_like(bias_free)
+        news = sides(self.news_encoder(batch.news))
+        bias_free = self.bias_free(news.read, batch.history, batch.history_mask)
+        aside, bias_aware = torch.zeros_like(news.read), torch.zeros_like(bias_free)
         if self._decomposed:
             aside = self.aside(batch.news)
-            bias_aware = self.bias_aware(news + aside, batch.history, batch.history_mask)
+            bias_aware = self.bias_aware(news.read + aside, batch.history, batch.history_mask)
         return Interest(
             news=news,
             bias_free=bias_free,
             bias_aware=bias_aware,
-            audience=self.bias_free.published(news, batch.audience, batch.audience_mask),
+            audience=self.bias_free.published(news.read, batch.audience, batch.audience_mask),
             aside=aside,
         )
+
+
+def sides(encoded: Float[Tensor, "items twice_dim"]) -> NewsVectors:
+    """Split what the news encoder gives into its two vectors of a news."""
+    return NewsVectors(*encoded.chunk(2, dim=1))

@@ -38,7 +38,7 @@ class Manifest(Config):
     """What a bundle is, in words and numbers."""
 
     model_hash: str
-    """First 8 hex digits of the SHA-256 over news matrix and encoder weights."""
+    """First 8 hex digits of the SHA-256 over both news matrices and encoder weights."""
     space: str
     """Vectors of one space may be scored against each other; by default the model hash."""
     dim: int
@@ -61,6 +61,9 @@ class Catalogue:
 
     ids: list[NewsId]
     vectors: ServedVectors
+    """What readers' vectors are multiplied with."""
+    read_vectors: ServedVectors
+    """What readers' vectors are encoded from: the same news as they are read."""
     categories: list[str]
     """Empty: unknown."""
     providers: list[str]
@@ -72,7 +75,7 @@ class Catalogue:
 
     def to_bytes(self) -> bytes:
         """Serialise as safetensors."""
-        arrays = ("vectors", "published_at", "popularity")
+        arrays = ("vectors", "read_vectors", "published_at", "popularity")
         return columns.to_bytes(
             {name: getattr(self, name) for name in arrays},
             ids=self.ids,
@@ -94,6 +97,7 @@ class Catalogue:
         catalogue = cls(
             ids=[NewsId(one) for one in columns.strings(tensors, "ids")],
             vectors=tensors["vectors"],
+            read_vectors=tensors["read_vectors"],
             categories=columns.strings(tensors, "categories"),
             providers=columns.strings(tensors, "providers"),
             published_at=tensors["published_at"],
@@ -153,9 +157,10 @@ class Bundle:
     """Encoder weights, safetensors."""
 
 
-def model_hash(vectors: ServedVectors, encoder: bytes) -> str:
-    """First 8 hex digits of the SHA-256 over the news matrix and then the encoder's weights."""
-    digest = hashlib.sha256(np.ascontiguousarray(vectors).data)
+def model_hash(news: Catalogue, encoder: bytes) -> str:
+    """First 8 hex digits of the SHA-256 over both news matrices and then the encoder's weights."""
+    digest = hashlib.sha256(np.ascontiguousarray(news.vectors).data)
+    digest.update(np.ascontiguousarray(news.read_vectors).data)
     digest.update(encoder)
     return digest.hexdigest()[:8]
 
@@ -221,13 +226,14 @@ def _named(path: Path, parse: Callable[[bytes], T]) -> T:
 def _check(bundle: Bundle, folder: Path) -> None:
     """Hold the parts against each other and against the manifest."""
     manifest, news, readers = bundle.manifest, bundle.catalogue, bundle.readers
-    _check_table(folder / NEWS, manifest, manifest.num_news, news.ids, news.vectors)
+    for vectors in (news.vectors, news.read_vectors):
+        _check_table(folder / NEWS, manifest, manifest.num_news, news.ids, vectors)
     _check_table(folder / READERS, manifest, manifest.num_readers, readers.ids, readers.vectors)
     if readers.clicks.size and not 0 <= readers.clicks.min() <= readers.clicks.max() < len(
         news.ids
     ):
         raise CheckpointError(f"{folder / READERS}: clicks name rows outside the catalogue")
-    found = model_hash(news.vectors, bundle.encoder)
+    found = model_hash(news, bundle.encoder)
     if found != manifest.model_hash:
         raise CheckpointError(
             f"{folder}: {NEWS} and {ENCODER} hash to {found}, "

@@ -118,7 +118,7 @@ class Ranker:
         history = np.zeros(mask.shape, np.int64)
         history[mask] = places
         encoded = self._encoder(
-            torch.tensor(self.catalogue.vectors[used], device=self.device).float(),
+            torch.tensor(self.catalogue.read_vectors[used], device=self.device).float(),
             torch.tensor(history, device=self.device),
             torch.tensor(mask, device=self.device),
         )
@@ -176,12 +176,13 @@ class Ranker:
 
 def _check(catalogue: Catalogue, manifest: Manifest, encoder: bytes) -> None:
     """Refuse a mixture: vectors of two models give plausible nonsense together."""
-    shape, expected = catalogue.vectors.shape, (manifest.num_news, manifest.dim)
-    if shape != expected:
-        raise CheckpointError(
-            f"catalogue: vectors of shape {shape}, but the manifest says {expected}"
-        )
-    found = model_hash(catalogue.vectors, encoder)
+    expected = (manifest.num_news, manifest.dim)
+    for vectors in (catalogue.vectors, catalogue.read_vectors):
+        if vectors.shape != expected:
+            raise CheckpointError(
+                f"catalogue: vectors of shape {vectors.shape}, but the manifest says {expected}"
+            )
+    found = model_hash(catalogue, encoder)
     if found != manifest.model_hash:
         raise CheckpointError(
             f"catalogue and encoder hash to {found}, but the manifest says {manifest.model_hash}: "

@@ -14,13 +14,14 @@ from jaxtyping import Float
 from recsys.data.dataset import Dataset
 from recsys.data.reading_log import ReadingLog
 from recsys.evaluation import bootstrap
+from recsys.model.fairrec import NewsVectors
 from recsys.model.user_encoder import UserEncoder
 from recsys.ranker.bundle import Bundle, Catalogue, Manifest, Readers, model_hash
 from recsys.training import checkpoint, judge
 from recsys.training.corpus import Corpus
 from recsys.training.loop import Trainer
 from recsys.training.settings import TrainConfig
-from recsys.types import NewsId, UserId
+from recsys.types import NewsId, ServedVectors, UserId
 
 DAY = 86_400
 
@@ -40,7 +41,7 @@ def bundle(
         What serving needs, and the readers' bias-aware vectors, in the bundle's order, which it
         must never have; None when the model is not decomposed.
     """
-    news = judge.encode_news(trainer.model.news_encoder, corpus, device)
+    news = judge.encode_news(trainer.model, corpus)
     log, everyone = corpus.log, np.arange(len(corpus.log.user_ids))
     ends = log.clicks.offsets[1:]
 
@@ -50,16 +51,16 @@ def bundle(
         )
         return vectors.astype(np.float16)
 
-    catalogue = _catalogue(dataset, log, news.cpu().numpy().astype(np.float16), config)
+    catalogue = _catalogue(dataset, log, news, config)
     readers = Readers(
         ids=[UserId(one) for one in log.user_ids],
-        vectors=readers_by(trainer.model.bias_free, news),
+        vectors=readers_by(trainer.model.bias_free, news.read),
         clicks=log.clicks.news.astype(np.int32),
         offsets=log.clicks.offsets.astype(np.int64),
     )
     weights = {n: w.detach().cpu() for n, w in trainer.model.bias_free.state_dict().items()}
     encoder = safetensors.torch.save(weights)
-    digest = model_hash(catalogue.vectors, encoder)
+    digest = model_hash(catalogue, encoder)
     manifest = Manifest(
         model_hash=digest,
         space=digest,
@@ -72,8 +73,8 @@ def bundle(
     )
     aware = None
     if config.fairness.decomposed:
-        aside = judge.encode_news(trainer.model.aside, corpus, device)
-        aware = readers_by(trainer.model.bias_aware, news + aside)
+        aside = judge.encode_all(trainer.model.aside, corpus)
+        aware = readers_by(trainer.model.bias_aware, news.read + aside)
     return Bundle(manifest, catalogue, readers, encoder), aware
 
 
@@ -117,19 +118,24 @@ def save_offline(
 
 
 def _catalogue(
-    dataset: Dataset, log: ReadingLog, vectors: np.ndarray, config: TrainConfig
+    dataset: Dataset, log: ReadingLog, vectors: NewsVectors, config: TrainConfig
 ) -> Catalogue:
     news, num_news = dataset.news, len(log.news_ids)
     described = news.reindex(range(num_news))  # news that only the log names have no description
     published = described["published_at"].dt.as_unit("s")
     return Catalogue(
         ids=[NewsId(one) for one in log.news_ids],
-        vectors=vectors,
+        vectors=_served(vectors.ranked),
+        read_vectors=_served(vectors.read),
         categories=list(described["category"].fillna("").astype(str)),
         providers=list(described["provider"].fillna("").astype(str)),
         published_at=published.fillna(pd.Timestamp(0, tz="UTC")).astype("int64").to_numpy(),
         popularity=_popularity(log, config.export.popularity_half_life_days),
     )
+
+
+def _served(vectors: Float[torch.Tensor, "rows dim"]) -> ServedVectors:
+    return vectors.cpu().numpy().astype(np.float16)
 
 
 def _popularity(log: ReadingLog, half_life_days: float) -> Float[np.ndarray, " news"]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from recsys.data.reading_log import ReadingLog
 from recsys.data.splits import Questions
 from recsys.evaluation.ranking import ndcg, ndcg_at_rank, rank_of
-from recsys.model.fairrec import FairRec, ModelConfig
+from recsys.model.fairrec import FairRec, ModelConfig, NewsVectors, sides
 from recsys.model.news_encoder import NewsEncoder
 from recsys.model.user_encoder import UserEncoder
 from recsys.training.corpus import Corpus
@@ -21,16 +21,24 @@ SCORES_AT_ONCE = 4_000_000
 """Bounds memory: scores held at a time."""
 
 
-@torch.no_grad()
-def encode_news(
-    encoder: NewsEncoder, corpus: Corpus, device: torch.device
-) -> Float[Tensor, "news dim"]:
+def encode_news(model: FairRec, corpus: Corpus) -> NewsVectors:
     """Encode every news of a corpus, rounded as it is served (float16).
 
     Raises:
         VectorsOverflow: A number is too large for that.
     """
+    return sides(encode_all(model.news_encoder, corpus))
+
+
+@torch.no_grad()
+def encode_all(encoder: NewsEncoder, corpus: Corpus) -> Float[Tensor, "news width"]:
+    """Encode every news of a corpus by one encoder, rounded to float16.
+
+    Raises:
+        VectorsOverflow: A number is too large for that.
+    """
     encoder.eval()
+    device = encoder.unknown.device
     parts = []
     for rows in torch.arange(len(corpus.log.news_ids)).split(8192):
         features = corpus.news.take(rows)
@@ -78,10 +86,9 @@ def encode_everybody(
         Rows of the readers, and their vectors as they are served.
     """
     readers, ends = training_ends(corpus)
-    news = encode_news(model.news_encoder, corpus, model.news_encoder.unknown.device)
     vectors = encode_readers(
         model.bias_free,
-        news,
+        encode_news(model, corpus).read,
         corpus.log,
         readers=readers,
         ends=ends,

@@ -190,7 +190,7 @@ class Trainer:
         """Return the bias-aware part; its attribute loss reaches the news only if it may."""
         if self._config.fairness.shared_gradient or not self._config.fairness.decomposed:
             return interest.bias_aware
-        news = interest.news.detach() + interest.aside
+        news = interest.news.read.detach() + interest.aside
         aware: Tensor = self.model.bias_aware(news, batch.history, batch.history_mask)
         return aware
 
@@ -247,16 +247,16 @@ class Trainer:
 
     def ask(self, questions: Questions) -> np.ndarray:
         """Measure nDCG@10 of held-out events, with vectors rounded as they are served."""
-        news = judge.encode_news(self.model.news_encoder, self._corpus, self._device)
+        news = judge.encode_news(self.model, self._corpus)
         readers = judge.encode_readers(
             self.model.bias_free,
-            news,
+            news.read,
             self._corpus.log,
             readers=questions.reader,
             ends=questions.end,
             max_history=self._config.model.max_history,
         )
-        return judge.answer(self._corpus.log, questions, readers, news.cpu().numpy())
+        return judge.answer(self._corpus.log, questions, readers, news.ranked.cpu().numpy())
 
     def save(self) -> None:
         """Write everything needed to go on."""

@@ -132,10 +132,10 @@ class Objective(nn.Module):
     def ranking_loss(self, interest: Interest, batch: Batch) -> Tensor:
         """Rank with the bias-free part, with the sum of both, or with each in turn."""
         if not self._config.decomposed:
-            return _rank(interest.bias_free, interest.news, batch)
-        loss = _rank(self._base(interest) + interest.bias_aware, interest.news, batch)
+            return _rank(interest.bias_free, interest.news.ranked, batch)
+        loss = _rank(self._base(interest) + interest.bias_aware, interest.news.ranked, batch)
         if self._config.bias_free_ranking:
-            alone = _rank(interest.bias_free, interest.news, batch)
+            alone = _rank(interest.bias_free, interest.news.ranked, batch)
             loss = loss + self._config.bias_free_ranking * alone
         return loss
 

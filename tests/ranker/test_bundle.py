@@ -140,8 +140,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         save(worlds.bundle(), tmp_path / "file" / "bundle")
 
 
-def test_the_hash_depends_on_vectors_and_weights():
-    vectors = np.ones((2, 2), np.float16)
-    hashes = {model_hash(vectors, b"a"), model_hash(vectors, b"b"), model_hash(2 * vectors, b"a")}
-    assert len(hashes) == 3
+def test_the_hash_depends_on_both_vectors_of_a_news_and_on_weights():
+    news = worlds.catalogue(np.ones((2, 2)))
+    twice = 2 * news.vectors
+    changed = replace(news, vectors=twice), replace(news, read_vectors=twice)
+    hashes = {model_hash(one, b"a") for one in (news, *changed)} | {model_hash(news, b"b")}
+    assert len(hashes) == 4
     assert all(len(one) == 8 for one in hashes)

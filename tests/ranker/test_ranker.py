@@ -14,8 +14,10 @@ NUM, DIM = 300, 8
 @pytest.fixture(scope="module")
 def news():
     rng = np.random.default_rng(0)
+    ranked, read = rng.standard_normal((2, NUM, DIM)).astype(np.float16)
     return worlds.catalogue(
-        rng.standard_normal((NUM, DIM)),
+        ranked,
+        read_vectors=read,
         categories=["sports" if i % 3 == 0 else "politics" for i in range(NUM)],
         popularity=rng.permutation(NUM).astype(np.float32),
     )
@@ -93,7 +95,7 @@ def test_a_fresh_encoding_equals_the_published_one(ranker, news):
     """Encoded as training does it: alone, from float16 news vectors in float32, then rounded."""
     histories = [[3], [9, 4, 9, 200], list(range(5))]
     module = worlds.encoder(DIM).eval()
-    table = torch.tensor(news.vectors).float()
+    table = torch.tensor(news.read_vectors).float()
     with torch.no_grad():
         published = [
             module(table, torch.tensor([one]), torch.ones(1, len(one), dtype=torch.bool))[0]

@@ -15,15 +15,16 @@ ENCODER = {"heads": 2, "hidden": 4}
 
 
 def catalogue(vectors, **columns):
-    num = len(vectors)
+    num, vectors = len(vectors), np.asarray(vectors, np.float16)
     defaults = {
+        "read_vectors": vectors,
         "ids": [f"n{i}" for i in range(num)],
         "categories": [""] * num,
         "providers": [""] * num,
         "published_at": np.zeros(num, np.int64),
         "popularity": np.zeros(num, np.float32),
     }
-    return Catalogue(vectors=np.asarray(vectors, np.float16), **defaults | columns)
+    return Catalogue(vectors=vectors, **defaults | columns)
 
 
 def encoder(dim, seed=0):
@@ -37,7 +38,8 @@ def encoder(dim, seed=0):
 
 def bundle(*, num_news=6, num_readers=3, dim=4, seed=0):
     rng = np.random.default_rng(seed)
-    news = catalogue(rng.standard_normal((num_news, dim)))
+    ranked, read = rng.standard_normal((2, num_news, dim)).astype(np.float16)
+    news = catalogue(ranked, read_vectors=read)
     readers = Readers(
         ids=[f"u{i}" for i in range(num_readers)],
         vectors=rng.standard_normal((num_readers, dim)).astype(np.float16),
@@ -51,7 +53,7 @@ def bundle(*, num_news=6, num_readers=3, dim=4, seed=0):
 
 
 def manifest(news, weights, *, num_readers=0, max_history=5):
-    digest = model_hash(news.vectors, weights)
+    digest = model_hash(news, weights)
     return Manifest(
         model_hash=digest,
         space=digest,

@@ -37,6 +37,7 @@ def catalogue(seed):
     return Catalogue(
         ids=list(IDS),
         vectors=rng.normal(size=(NUM_NEWS, DIM)).astype(np.float16),
+        read_vectors=rng.normal(size=(NUM_NEWS, DIM)).astype(np.float16),
         categories=[CATEGORIES[row % 4] for row in range(NUM_NEWS)],
         providers=["daily" if row % 2 else "weekly" for row in range(NUM_NEWS)],
         published_at=np.arange(1, NUM_NEWS + 1, dtype=np.int64) * 1_000,
@@ -54,7 +55,7 @@ def publish(store, seed=0, *, activate=True, day=1, encoder=None):
     torch.manual_seed(seed)
     news = catalogue(seed)
     weights = encoder or save(UserEncoder(**ENCODER).state_dict())
-    digest = model_hash(news.vectors, weights)
+    digest = model_hash(news, weights)
     created = datetime(2026, 5, day, 3, tzinfo=UTC)
     manifest = Manifest(
         model_hash=digest,

@@ -42,7 +42,7 @@ def test_the_bundled_encoder_gives_the_bundled_vectors(exported):
     readers = bundle.readers
     clicks = readers.clicks[readers.offsets[3] : readers.offsets[4]][-bundle.manifest.max_history :]
     history = torch.from_numpy(clicks.astype(np.int64))[None]
-    news = torch.from_numpy(bundle.catalogue.vectors.astype(np.float32))
+    news = torch.from_numpy(bundle.catalogue.read_vectors.astype(np.float32))
     with torch.no_grad():
         vector = encoder(news, history, torch.ones_like(history, dtype=torch.bool))
     np.testing.assert_allclose(vector.half().numpy()[0], readers.vectors[3], atol=2e-3)
@@ -53,8 +53,8 @@ def test_bias_aware_vectors_know_of_news_what_stands_aside(exported, corpus, tin
     model, readers = trainer.model, bundle.readers
     clicks = readers.clicks[readers.offsets[3] : readers.offsets[4]][-bundle.manifest.max_history :]
     history = torch.from_numpy(clicks.astype(np.int64))[None]
-    news = judge.encode_news(model.aside, corpus, cpu)
-    news = news + torch.from_numpy(bundle.catalogue.vectors.astype(np.float32))
+    news = judge.encode_all(model.aside, corpus)
+    news = news + torch.from_numpy(bundle.catalogue.read_vectors.astype(np.float32))
     with torch.no_grad():
         vector = model.bias_aware(news, history, torch.ones_like(history, dtype=torch.bool))
     np.testing.assert_allclose(vector.numpy()[0], aware[3], atol=2e-3)

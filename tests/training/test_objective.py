@@ -9,7 +9,7 @@ from recsys.losses.dependence import explained_by_others
 from recsys.losses.orthogonality import cosine_loss, covariance_loss
 from recsys.losses.ranking import softmax_loss
 from recsys.model.batch import Batch, NewsFeatures
-from recsys.model.fairrec import Interest
+from recsys.model.fairrec import Interest, NewsVectors
 from recsys.training.objective import PRESETS, FairnessConfig, Objective
 
 
@@ -36,7 +36,8 @@ def batch(negatives=(), known=True):
 @pytest.fixture
 def interest():
     torch.manual_seed(0)
-    return Interest(*(torch.randn(rows, 3, requires_grad=True) for rows in (4, 2, 2, 2, 4)))
+    read, ranked, *rest = (torch.randn(n, 3, requires_grad=True) for n in (4, 4, 2, 2, 2, 4))
+    return Interest(NewsVectors(read, ranked), *rest)
 
 
 def objective(preset):
@@ -53,7 +54,7 @@ def test_off_ranks_with_the_bias_free_part_and_has_no_other_loss(interest):
 
 
 def test_paper_ranks_with_the_sum_alone(interest):
-    scores = (interest.bias_free + interest.bias_aware) @ interest.news.T
+    scores = (interest.bias_free + interest.bias_aware) @ interest.news.ranked.T
     shown = batch().candidates
     expected = softmax_loss(scores.gather(1, shown), batch().clicks, batch().candidate_mask)
     torch.testing.assert_close(objective("paper").ranking_loss(interest, batch()), expected)
@@ -62,7 +63,7 @@ def test_paper_ranks_with_the_sum_alone(interest):
 def test_catalogue_negatives_count_against_every_click_but_never_against_themselves(interest):
     nothing_clicked = torch.zeros(2, 1, dtype=torch.bool)
     all_news = batch(negatives=(0, 1, 2, 3))._replace(history_mask=nothing_clicked)
-    scores = interest.bias_free @ interest.news.T
+    scores = interest.bias_free @ interest.news.ranked.T
     expected = -scores.log_softmax(dim=1)[[0, 1], [0, 2]].mean()
     torch.testing.assert_close(objective("off").ranking_loss(interest, all_news), expected)
 
@@ -89,7 +90,7 @@ def test_warm_up_begins_without_an_adversary(interest):
 
 def test_what_was_clicked_is_not_among_what_a_click_is_compared_with(interest):
     given = batch(negatives=(0, 1, 2, 3))._replace(history=torch.tensor([[1], [3]]))
-    scores = (interest.bias_free @ interest.news.T).detach()
+    scores = (interest.bias_free @ interest.news.ranked.T).detach()
     left = [scores[0, [0, 2, 3]].log_softmax(0)[0], scores[1, [0, 1, 2]].log_softmax(0)[2]]
     given = given._replace(
         candidates=given.candidates[:, :1],
@@ -115,7 +116,7 @@ def test_padding_is_never_compared_with_nor_taken_for_clicked(interest):
         history_mask=torch.zeros(2, 1, dtype=torch.bool),
         candidate_mask=torch.tensor([[True, False], [True, False]]),
     )
-    scores = (interest.bias_free @ interest.news.T).detach()
+    scores = (interest.bias_free @ interest.news.ranked.T).detach()
     expected = -scores.log_softmax(dim=1)[[0, 1], [0, 2]].mean()
     found = objective("off").ranking_loss(interest, padded)
     torch.testing.assert_close(found.detach(), expected)

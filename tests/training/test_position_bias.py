@@ -63,17 +63,17 @@ def preference(corpus, config, folder):
     """Train; how much higher politics scores than sport, for the mean reader."""
     trainer = Trainer(corpus, config, folder, torch.device("cpu"))
     trainer.run(lambda *_: False)
-    news = judge.encode_news(trainer.model.news_encoder, corpus, torch.device("cpu"))
+    news = judge.encode_news(trainer.model, corpus)
     readers = np.arange(READERS)
     vectors = judge.encode_readers(
         trainer.model.bias_free,
-        news,
+        news.read,
         corpus.log,
         readers=readers,
         ends=corpus.log.clicks.offsets[1:],
         max_history=6,
     )
-    scores = (vectors @ news.numpy().T).mean(axis=0)
+    scores = (vectors @ news.ranked.numpy().T).mean(axis=0)
     odd = np.array([int(name[1:]) % 2 for name in corpus.log.news_ids], dtype=bool)
     return scores[odd].mean() - scores[~odd].mean()
 
