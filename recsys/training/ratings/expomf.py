@@ -78,31 +78,11 @@ class ExpoMF:
         .. math:: p_{ui} = \frac{\mu_i N(0 \mid s_{ui}, \lambda_y^{-1})}
                   {\mu_i N(0 \mid s_{ui}, \lambda_y^{-1}) + 1 - \mu_i}
         """
-        odds = self.exposure / (1 - self.exposure) * self._density(self._scores())
-        return torch.where(self._liked, 1.0, odds / (1 + odds))
-
-    @torch.no_grad()
-    def log_posterior(self) -> float:
-        """Return what every step raises, up to a constant; in nats."""
-        scores, prior = self._scores(), self.exposure
-        unliked = (prior * self._density(scores) + 1 - prior).log()
-        liked = (prior * self._density(1 - scores)).log()
-        readers, news = (table.square().sum() for table in self._tables())
-        size = self._liked.shape
-        shrinkage = self._penalty * (size[1] * readers + size[0] * news) / 2
-        looks = prior.log() + (1 - prior).log()  # of Beta(2, 2): the look of each
-        return float(torch.where(self._liked, liked, unliked).sum() - shrinkage + looks.sum())
-
-    def _tables(self) -> tuple[Tensor, Tensor]:
-        return self.recommender.readers[:, :-1], self.recommender.news[:, :-1]
-
-    def _scores(self) -> Float[Tensor, "readers news"]:
-        readers, news = self._tables()
-        return readers @ news.T
-
-    def _density(self, distance: Float[Tensor, "readers news"]) -> Float[Tensor, "readers news"]:
         precision = self.config.precision
-        return math.sqrt(precision / (2 * math.pi)) * (-precision * distance.square() / 2).exp()
+        scores = self.recommender.readers[:, :-1] @ self.recommender.news[:, :-1].T
+        density = math.sqrt(precision / (2 * math.pi)) * (-precision * scores.square() / 2).exp()
+        odds = self.exposure / (1 - self.exposure) * density
+        return torch.where(self._liked, 1.0, odds / (1 + odds))
 
     def _solve(
         self,
