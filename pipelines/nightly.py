@@ -105,8 +105,8 @@ def main(
     """Ingest (or simulate), train, audit and publish; nothing is published when the audit fails.
 
     Each night's folder keeps begun.json, dataset/, propensity/ (if asked for), run/ and
-    outcome.json. A night that was cut short is taken up where it stopped, unless settings or
-    dataset have changed: then it is abandoned, and a new one begins. Exit code 3: the audit did not
+    outcome.json. A night that failed or was cut short is taken up where it stopped, unless settings
+    or data have changed: then it is abandoned, and a new one begins. Exit code 3: the audit did not
     pass, and the live version stays.
 
     Example: recsys nightly deploy/nightly.toml
@@ -136,7 +136,14 @@ def _begun(config: NightlyConfig) -> dict[str, Any]:
         **config.model_dump(mode="json", exclude={"out", "redis", "keep"}),
         "train": _train_config(config, source).model_dump(mode="json"),
         "sha256": given.sha256 if given else {},
+        "raw": _files(config.ingest.raw) if config.ingest else {},
     }
+
+
+def _files(folder: Path) -> dict[str, list[int]]:
+    """Tell a raw log from a later one without reading it: size and time of change of each file."""
+    found = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
+    return {str(p.relative_to(folder)): [s.st_size, s.st_mtime_ns] for p, s in found.items()}
 
 
 def run(config: NightlyConfig, night: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def begin(folder: Path, settings: dict[str, Any]) -> Path:
     if last := _unfinished(folder):
         if (last / BEGUN).exists() and (last / BEGUN).read_text() == begun:
             return last
-        err.print(f"{last}: abandoned, as it was begun with other settings or another dataset")
+        err.print(f"{last}: abandoned, as it was begun with other settings or other data")
         end(last, {"night": last.name, "published": False, "abandoned": True})
     night = folder / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     night.mkdir()

@@ -5,6 +5,7 @@ import pytest
 
 from pipelines import cli
 from recsys.config import load
+from recsys.data.dataset import Dataset
 from recsys.folders import alone
 from recsys.store.connect import open_store
 from recsys.training.settings import TrainConfig
@@ -127,6 +128,24 @@ def test_a_night_is_abandoned_when_the_dataset_given_to_it_has_changed(tmp_path,
     assert cut_short(str(path)) == old
     assert cli.run(["simulate", str(data), *size, "--seed", "1", "--force"]) == 0
     assert cut_short(str(path)) != old
+
+
+def test_a_night_that_its_data_make_fail_is_abandoned_when_the_raw_log_has_grown(tmp_path, capsys):
+    raw, path = tmp_path / "raw", tmp_path / "nightly.toml"
+    raw.mkdir()
+    path.write_text(f'out = "{tmp_path}/nights"\n[ingest]\nsource = "mind"\nraw = "{raw}"')
+    (raw / "news.tsv").write_text("N1\tnews\tworld\tTitle\tAbstract\turl\t[]\t[]\n")
+    visit = "{}\tU1\t11/15/2019 9:05:58 AM\tN1\tN1-1 N2-0\n".format
+    (raw / "behaviors.tsv").write_text(visit(1))
+    assert cli.run(["nightly", str(path)]) == 2  # one slate cannot be split
+    old = of_yesterday(*nights(tmp_path))
+    assert cli.run(["nightly", str(path)]) == 2
+    assert nights(tmp_path) == [old]  # it goes on, as nothing has changed
+    with (raw / "behaviors.tsv").open("a") as file:
+        file.write(visit(2))
+    assert cli.run(["nightly", str(path)]) == 2
+    assert json.loads((old / "outcome.json").read_text())["abandoned"]
+    assert Dataset.open(nights(tmp_path)[-1] / "dataset").info.counts.slates == 2
 
 
 def test_a_night_may_be_published_elsewhere_and_keeps_no_password(tmp_path, cut_short):
