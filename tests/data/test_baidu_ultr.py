@@ -77,7 +77,10 @@ def test_a_value_of_another_type_is_named(path):
         list(baidu_ultr.sessions(path))
 
 
-@pytest.mark.parametrize(("column", "value"), [("position", ""), ("position", "0"), ("click", "")])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("position", ""), ("position", "0"), ("position", "31"), ("click", "")],
+)
 def test_a_document_without_place_or_click_is_named(path, column, value):
     def change(line):
         fields = line.split("\t")
@@ -85,7 +88,7 @@ def test_a_document_without_place_or_click_is_named(path, column, value):
         return "\t".join(fields)
 
     corrupt(path, 2, change)
-    with pytest.raises(DataError, match=r":2: expected a position from 1, and whether"):
+    with pytest.raises(DataError, match=r":2: expected a position from 1 to 30, and whether"):
         list(baidu_ultr.sessions(path))
 
 

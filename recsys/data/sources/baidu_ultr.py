@@ -23,6 +23,8 @@ import pyarrow.csv as csv
 from recsys.errors import DataError
 
 TOKEN_OFFSET = 10
+LAST_POSITION = 30
+"""As published: positions are 1 to 30."""
 BLOCK_BYTES = 1 << 25
 JOINT = "\x01"
 TEXT = {"title", "abstract"}
@@ -148,11 +150,14 @@ def _parse(
     if len(owner) and owner[0] < 0:
         raise _bad(path, lines[rows[0]], line + int(rows[0]) + 1, "a query before its documents")
     documents = _typed(path, [lines[i] for i in rows], line + rows, list(COLUMNS), SESSIONS)
-    placed = pc.and_(pc.greater_equal(documents["position"], 1), documents["click"].is_valid())
+    position, click = documents["position"], documents["click"]
+    inside = pc.and_(pc.greater_equal(position, 1), pc.less_equal(position, LAST_POSITION))
+    placed = pc.and_(inside, click.is_valid())
     wrong = np.flatnonzero(~np.asarray(pc.fill_null(placed, False), dtype=bool))
     if len(wrong):
         at = int(rows[wrong[0]])
-        raise _bad(path, lines[at], line + at + 1, "a position from 1, and whether it was clicked")
+        expected = f"a position from 1 to {LAST_POSITION}, and whether it was clicked"
+        raise _bad(path, lines[at], line + at + 1, expected)
     fields = [head.decode(errors="replace").split("\t") for head in heads] or [["", "", ""]]
     ids, texts, others = (pa.array(column) for column in zip(*fields, strict=True))
     take = pa.array(owner)
