@@ -161,7 +161,7 @@ def exposure(
         visits: Whether the reader came in each hour.
         unseen: ``log(1 - inclusion)`` of the news in each hour, 0 when it was not alive.
     """
-    return -np.expm1(np.where(visits, unseen, 0.0).sum(axis=1))
+    return np.abs(np.expm1(np.where(visits, unseen, 0.0).sum(axis=1)))  # 0 is not -0
 
 
 def log_missed(inclusion: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

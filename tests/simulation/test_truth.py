@@ -65,6 +65,7 @@ def test_a_news_of_every_slate_is_seen_by_who_came_and_by_nobody_else():
     visits = np.array([[True, False], [False, True], [False, False]])
     found = exposure(visits, log_missed(np.array([[1.0, 0.0]])))
     assert found.tolist() == [1.0, 0.0, 0.0]
+    assert not np.signbit(found).any()
 
 
 def test_a_news_can_be_shown_in_every_hour_of_its_life_and_in_no_other(written, small):
