@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from recsys.config import Config
+from recsys.config import Config, Seed
 
 MAX_SLATES_A_DAY = 10
 
@@ -19,7 +19,7 @@ class WorldConfig(Config):
     """News published over the whole time; each lives for one to two days."""
     days: int = Field(7, ge=1, le=366)
     """Length of the log, in days."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """The same seed and settings give the same bytes."""
     start: datetime = datetime(2026, 1, 5, tzinfo=UTC)
     """The first hour of the log, with its time zone."""

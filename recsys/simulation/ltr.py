@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
-from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from pydantic import Field, NonNegativeFloat
 
-from recsys.config import Config
+from recsys.config import Config, Seed
 
 GRADE_SHARES = (0.55, 0.2, 0.13, 0.08, 0.04)
 """Share of documents of each grade, 0 first: most documents are irrelevant, as in MSLR."""
@@ -32,7 +32,7 @@ class RankingWorld(Config):
     """Share of the relevance (of its variance) that is linear in the features."""
     noise: NonNegativeFloat = 0.2
     """Standard deviation of what no feature explains, relative to what they do."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
