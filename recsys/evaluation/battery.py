@@ -98,7 +98,7 @@ def bandit(
     resamples = Resamples.draw(len(rewards), clusters, rng=rng)
     log = _Log(rewards, resamples, unsupported)
     intervals = {entry.name: log.interval(entry) for entry in found}
-    return [log.estimate(entry, intervals, float(weights.sum())) for entry in found]
+    return [log.estimate(entry, intervals) for entry in found]
 
 
 def slate(
@@ -131,7 +131,7 @@ def slate(
     ]
     log = _Log(rewards, Resamples.draw(len(rewards), clusters, rng=rng))
     intervals = {entry.name: log.interval(entry) for entry in found}
-    return [log.estimate(entry, intervals, float(entry.used.sum())) for entry in found]
+    return [log.estimate(entry, intervals) for entry in found]
 
 
 def unidentified(estimates: list[Estimate], extent: float) -> list[str]:
@@ -159,6 +159,7 @@ class _Entry:
     used: Float[np.ndarray, "rounds columns"]
     """Weights as the estimator uses them."""
     limit: float = np.inf
+    clipped_mass: float = 0.0
     unbiased: str | None = None
     """Name of what a biased estimator stands in for."""
     has_bernstein: bool = True
@@ -177,10 +178,9 @@ class _Log:
     def interval(self, entry: _Entry) -> Interval:
         return bootstrap(Reach.of(entry.estimator, self.rewards), self.resamples)
 
-    def estimate(self, entry: _Entry, intervals: dict[str, Interval], total: float) -> Estimate:
+    def estimate(self, entry: _Entry, intervals: dict[str, Interval]) -> Estimate:
         own, other = intervals[entry.name], intervals[entry.unbiased or entry.name]
-        value, used = own.mean, float(entry.used.sum())
-        largest = float(entry.used.max(initial=0.0))
+        value, largest = own.mean, float(entry.used.max(initial=0.0))
         lowest, highest = self._range()
         reach = max(highest, 0.0) - min(lowest, 0.0)
         bounds = empirical_bernstein(
@@ -197,7 +197,7 @@ class _Log:
             bernstein_high=bounds.high + margin if known else np.nan,
             effective_sample_size=min(effective_sample_size(column) for column in entry.used.T),
             max_weight=largest,
-            clipped_mass=max(0.0, 1 - used / total) if total and entry.limit < np.inf else 0.0,
+            clipped_mass=entry.clipped_mass,
             limit=float(entry.limit),
         )
 
@@ -223,6 +223,7 @@ def _weighted(rewards: Rounds, weights: Rounds) -> Iterator[_Entry]:
         lambda r: offpolicy.ips(r, clipped),
         clipped[:, None],
         clip,
+        _cut_off(weights, clipped),
         "ips",
         has_bernstein=False,
         from_zero=True,
@@ -249,7 +250,8 @@ def _with_model(rewards: Rounds, weights: Rounds, model: Model) -> Iterator[_Ent
             lambda limit: robust(rule(weights, limit))(rewards), whole(rewards), limits
         )
         used = rule(weights, limit)
-        return _Entry(name, robust(used), used[:, None], limit, "dr", has_bernstein=False)
+        lost = _cut_off(weights, used)
+        return _Entry(name, robust(used), used[:, None], limit, lost, "dr", has_bernstein=False)
 
     whole, limits = robust(weights), _limits(weights)
     alike = np.ones((len(weights), 1))
@@ -259,6 +261,11 @@ def _with_model(rewards: Rounds, weights: Rounds, model: Model) -> Iterator[_Ent
     yield _Entry("self-normalised-dr", normalised, weights[:, None], has_bernstein=False)
     yield cut("switch-dr", offpolicy.switched, limits)
     yield cut("dros", offpolicy.shrunk, [limit**2 for limit in limits])
+
+
+def _cut_off(weights: Rounds, used: Rounds) -> float:
+    """Share of the weight that is not used; none of no weight."""
+    return max(0.0, 1 - float(used.sum() / weights.sum())) if weights.any() else 0.0
 
 
 def _limits(weights: Rounds) -> list[float]:
