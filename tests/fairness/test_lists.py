@@ -47,6 +47,15 @@ def test_lists_of_everybody_give_nothing_away(rng):
     assert found.low < 0.5 < found.high
 
 
+def test_macro_f1_counts_a_small_value_as_much_as_a_large_one(rng):
+    """Where lists tell nothing, either value is guessed for half of the readers."""
+    values = ["F"] * 100 + ["M"] * 900
+    features = one_hot(_lists(rng, ["F"] * 1000), np.arange(50))
+    found = list_leakage(features, values, rng=rng, config=CONFIG)
+    f1 = [2 * share * 0.5 / (share + 0.5) for share in (0.1, 0.9)]
+    assert found.macro_f1 == pytest.approx(np.mean(f1), abs=0.04)
+
+
 def test_five_readers_are_insufficient(rng):
     values = ["F"] * 5 + ["M"] * 100
     features = one_hot(_lists(rng, values), np.arange(50))

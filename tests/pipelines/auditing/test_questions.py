@@ -55,6 +55,11 @@ def test_slates_ask_for_their_clicks_after_all_that_was_clicked_before_the_first
     assert history.tolist() == [2, 10, 26, 27, 34, 42, 58, 59]  # slate 29 is before the question
 
 
+def test_clicks_of_a_slate_that_asks_nothing_are_not_asked_for_between_those_that_are(dataset):
+    held = asked(dataset, protocol="slates", test=0.45)
+    assert clicks_of(held, 2) == [2 * 22, 2 * 34, 2 * 38]  # of slate 30 all was clicked
+
+
 def test_click_rates_are_of_all_slates_of_the_tests_time(dataset):
     found = asked(dataset, protocol="slates", test=0.4).click_rates()
     assert len(found) == 2 * 16
@@ -98,6 +103,20 @@ def test_settings_that_do_not_lead_to_the_runs_events_are_refused(tmp_path):
     dataset = Dataset.open(world.dataset)
     with pytest.raises(CheckpointError, match=r"held-out events are not those .*config\.toml"):
         held_out(Run.load(world.run, dataset), dataset)
+
+
+def test_what_was_drawn_is_drawn_again_by_the_runs_own_seed(tmp_path):
+    split = 'protocol = "random"'
+    world = audit_world.build(tmp_path, leaky=False, num_readers=40, split=split)
+    dataset = Dataset.open(world.dataset)
+    run = Run.load(world.run, dataset)
+    log, parts = read_and_split(dataset, run.split, seed=3)
+    slates = log.shown.ids[parts.test.slate]
+    run = replace(run, events=run.events.iloc[: len(slates)].assign(slate_id=slates))
+    assert run.seed == 3
+    assert np.array_equal(held_out(run, dataset).asked.slate, parts.test.slate)
+    with pytest.raises(CheckpointError, match="held-out events are not those"):
+        held_out(replace(run, config=run.config | {"seed": 0}), dataset)
 
 
 def test_news_in_another_order_than_the_logs_are_refused(tmp_path):
