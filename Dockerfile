@@ -1,15 +1,18 @@
 # One image for `recsys serve` and `recsys nightly`; with a GPU: --build-arg LOCK=requirements/cuda.txt
-# Without one, where pip would take the CUDA build of torch:
-#   --build-arg PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 FROM python:3.11-slim AS packages
 ARG LOCK=requirements/cpu.txt
 ARG PIP_EXTRA_INDEX_URL
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/recsys/bin:$PATH
 RUN python -m venv /opt/recsys
 WORKDIR /src
-# As in the Makefile: torch first and with its own dependencies, the rest exactly as locked.
+# As in the Makefile: torch first and with its own dependencies, the rest exactly as locked. Without
+# a GPU, from torch's own index: pip takes its VERSION+cpu for newer than PyPI's, which is for CUDA.
 COPY requirements requirements
-RUN pip install $(grep -E '^(torch|setuptools|numpy)==' "$LOCK") && pip install --no-deps -r "$LOCK"
+RUN if [ "$LOCK" = requirements/cpu.txt ]; then \
+        export PIP_EXTRA_INDEX_URL="${PIP_EXTRA_INDEX_URL:-https://download.pytorch.org/whl/cpu}"; \
+    fi; \
+    pip install $(grep -E '^(torch|setuptools|numpy)==' "$LOCK") \
+    && pip install --no-deps -r "$LOCK"
 COPY pyproject.toml README.md LICENSE ./
 COPY proto proto
 COPY recsys recsys

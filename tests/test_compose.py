@@ -72,6 +72,26 @@ def test_the_lock_and_the_index_of_torch_can_be_chosen_for_the_image():
     assert all(given[name].startswith(f"${{{name}:-") for name in known)
 
 
+@pytest.mark.parametrize(
+    ("lock", "given", "taken"),
+    [
+        ("requirements/cpu.txt", "", "https://download.pytorch.org/whl/cpu"),
+        ("requirements/cpu.txt", "https://mirror.example/cpu", "https://mirror.example/cpu"),
+        ("requirements/cuda.txt", "", ""),
+    ],
+)
+def test_the_image_takes_torch_without_cuda_unless_the_lock_is_for_a_gpu(lock, given, taken):
+    """The very line of the Dockerfile, with a pip that says where it would look."""
+    dockerfile = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    (line,) = re.findall(r"^RUN (.*torch.*)$", dockerfile, re.MULTILINE)
+    environment = {"PATH": os.environ["PATH"], "LOCK": lock, "PIP_EXTRA_INDEX_URL": given}
+    script = 'pip() { echo "$PIP_EXTRA_INDEX_URL $*"; }\n' + line
+    told = subprocess.run(["sh", "-ec", script], cwd=ROOT, env=environment, capture_output=True)
+    first, rest = told.stdout.decode().splitlines()
+    assert first.startswith(f"{taken} install numpy==") and "torch==" in first
+    assert rest == f"{taken} install --no-deps -r {lock}"
+
+
 def metrics_asked_for(text):
     """Names of our metrics in an expression, without what Prometheus adds to histograms."""
     return {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"recsys_\w+", text)}
