@@ -9,9 +9,9 @@ locks that hold this together:
 
 What holds: data survive every process, killed or not. A second opener joins the running server.
 The server stops when its last user closes or ends, SIGKILL included; an opener that comes while it
-stops waits, and starts it again. When the server or its supervisor is killed, the first user who
-misses it starts it again; users see StoreUnavailable until it answers. The folder must be on a
-local disk.
+stops waits, and starts it again; one that finds it hanging gives up after half a minute. When the
+server or its supervisor is killed, the first user who misses it starts it again; users see
+StoreUnavailable until it answers. The folder must be on a local disk.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ from recsys.store import supervisor
 
 _SOCKET_PATH_BYTES = 100  # a socket's name may be 104 bytes long on macOS, 108 on Linux
 _POLL_SECONDS = 0.003
-_STOP_SECONDS = 30.0
+_PATIENCE_SECONDS = 30.0  # with a server that runs and says nothing, or does not end
 _ASK_SECONDS = 1.0
 _RESTART_SECONDS = 1.0  # between restarts: a server that does not live is not worth more
 
@@ -51,7 +51,7 @@ class EmbeddedServer:
         """Join the folder's server, or start it.
 
         Raises:
-            StoreUnavailable: The folder cannot be used, or the server does not start.
+            StoreUnavailable: The folder cannot be used, or the server does not start or hangs.
         """
         self._restart_at = float("-inf")
         self.name = f"embedded://{path}"
@@ -70,7 +70,7 @@ class EmbeddedServer:
         if self._users.closed:
             return
         self._users.close()
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self._is_used() and _ask(self.socket) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
@@ -93,11 +93,17 @@ class EmbeddedServer:
             fcntl.flock(start, fcntl.LOCK_EX)
             self._users = (self.folder / "users.lock").open("ab")
             try:
-                fcntl.flock(self._users, fcntl.LOCK_SH)  # waits for a server that is stopping
+                self._wait_for_a_server_that_is_stopping()
                 self._run()
             except BaseException:
                 self._users.close()
                 raise
+
+    def _wait_for_a_server_that_is_stopping(self) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not take(self._users, fcntl.LOCK_SH):
+            self._give_up_after(deadline)
+            time.sleep(_POLL_SECONDS)
 
     def _run(self) -> None:
         """Start the server, or join the one that runs; that one may be ending just now."""
@@ -162,12 +168,23 @@ class EmbeddedServer:
 
     def _answers(self) -> bool:
         """Wait until the server answers, however long its log is, or is found to have ended."""
-        while _ask(self.socket) != b"+PONG\r\n":
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while (said := _ask(self.socket)) != b"+PONG\r\n":
             with (self.folder / "server.lock").open("ab") as lock:
                 if take(lock, fcntl.LOCK_EX):
                     return False
+            if said:  # that it reads its log
+                deadline = time.monotonic() + _PATIENCE_SECONDS
+            self._give_up_after(deadline)
             time.sleep(_POLL_SECONDS)
         return True
+
+    def _give_up_after(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(
+                f"{self.name}: its redis-server hangs: no answer in {_PATIENCE_SECONDS:g} s; "
+                "let it go on if it was stopped (SIGCONT), or kill it"
+            )
 
     def _last_words(self) -> str:
         log = self.folder / "redis.log"

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from recsys.errors import StoreUnavailable
+from recsys.store import embedded
 from recsys.store.connect import open_store
 from recsys.store.embedded import EmbeddedServer
 from tests.store.contract import event
@@ -265,6 +266,25 @@ def test_leaving_a_server_that_hangs_takes_no_answer(url):
     store.close()
     os.kill(pid, signal.SIGCONT)
     assert stops(pid)
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_server_that_hangs_is_not_joined_for_ever_whether_others_use_it(url, monkeypatch, used):
+    monkeypatch.setattr(embedded, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(embedded, "_ASK_SECONDS", 0.05)
+    store = open_store(url)
+    pid = server_of(store)
+    os.kill(pid, signal.SIGSTOP)
+    if not used:
+        store.close()
+    with pytest.raises(
+        StoreUnavailable, match=r"store: its redis-server hangs: no answer in 0\.2 s"
+    ):
+        open_store(url)
+    os.kill(pid, signal.SIGCONT)
+    monkeypatch.undo()
+    open_store(url).close()
+    store.close()
 
 
 def test_a_path_too_long_for_a_socket_works(tmp_path):
