@@ -1,7 +1,6 @@
 """`recsys audit`: attack the vectors that would be served, and report."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +15,8 @@ from pipelines.auditing.settings import AuditConfig
 from pipelines.console import emit, err, out, progress
 from recsys import config as settings
 from recsys.data.dataset import Dataset
-from recsys.errors import DataError, Refused
+from recsys.errors import Refused
+from recsys.folders import writing
 
 Tree = dict[str, Any]
 
@@ -99,20 +99,11 @@ def audit(
         tree, maps = inspect(audited, source, before, config, tell)
         tell("writing the page")
         page = render(tree, maps)
-    _write(run, {"audit.json": json.dumps(tree, indent=2) + "\n", "audit.html": page})
+    # both are whole before the page takes its place, and the verdict the last of all
+    with writing(run / "audit.json") as numbers, writing(run / "audit.html") as to_read:
+        numbers.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
+        to_read.write_text(page, encoding="utf-8")
     return tree
-
-
-def _write(folder: Path, files: dict[str, str]) -> None:
-    """Write files aside and rename them into place, the page first and the verdict last."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=".audit.", dir=folder) as aside:
-            for name, text in files.items():
-                (Path(aside) / name).write_text(text, encoding="utf-8")
-            for name in reversed(files):
-                (Path(aside) / name).replace(folder / name)
-    except OSError as error:
-        raise DataError.at(folder, f"cannot be written: {error.strerror}") from None
 
 
 def _show(tree: Tree, run: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import err
-from recsys.training.checkpoint import writing
+from recsys.folders import write_text
 
 BEGUN, OUTCOME = "begun.json", "outcome.json"
 
@@ -30,13 +30,13 @@ def begin(folder: Path, settings: dict[str, Any]) -> Path:
         end(last, {"night": last.name, "published": False, "abandoned": True})
     night = folder / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     night.mkdir()
-    _write(night / BEGUN, begun)
+    write_text(night / BEGUN, begun)
     return night
 
 
 def end(night: Path, outcome: dict[str, Any]) -> None:
     """Write how a night ended: nothing is done in it any more."""
-    _write(night / OUTCOME, json.dumps(outcome, indent=2))
+    write_text(night / OUTCOME, json.dumps(outcome, indent=2))
 
 
 def _unfinished(folder: Path) -> Path | None:
@@ -44,8 +44,3 @@ def _unfinished(folder: Path) -> Path | None:
     nights = (path for path in folder.glob("[0-9]*T[0-9]*") if path.is_dir())
     last = max(nights, default=None)
     return last if last and not (last / OUTCOME).exists() else None
-
-
-def _write(path: Path, text: str) -> None:
-    with writing(path) as aside:
-        aside.write_text(text, encoding="utf-8")

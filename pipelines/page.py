@@ -3,7 +3,7 @@
 from html import escape
 from pathlib import Path
 
-from recsys.errors import DataError
+from recsys.folders import write_text
 
 _COLOURS = (
     ("#1f6fb4", "#6db3f2"),
@@ -59,7 +59,7 @@ def text(words: str, kind: str = "") -> str:
 
 
 def write(path: Path, title: str, *parts: str) -> None:
-    """Write the page beside its place and rename it there.
+    """Write the page, whole or not at all.
 
     Raises:
         DataError: The place cannot be written to.
@@ -70,13 +70,7 @@ def write(path: Path, title: str, *parts: str) -> None:
         f"<title>{escape(title)}</title><style>{_style()}</style></head>"
         f"<body><h1>{escape(title)}</h1>{''.join(parts)}</body></html>\n"
     )
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError.at(path, f"cannot be written: {error.strerror}") from None
+    write_text(path, page)
 
 
 def _style() -> str:

@@ -22,9 +22,9 @@ from recsys import config as settings
 from recsys.data.dataset import Dataset
 from recsys.data.splits import SplitConfig
 from recsys.errors import ConfigError, InputError
-from recsys.folders import alone, check_target, empty
+from recsys.folders import alone, check_target, empty, write_text
 from recsys.ranker import bundle
-from recsys.training import checkpoint, export, truth
+from recsys.training import export, truth
 from recsys.training.corpus import Corpus, assemble
 from recsys.training.counterfactual import CounterfactualConfig
 from recsys.training.loop import Trainer
@@ -172,15 +172,13 @@ def _train(
     dataset: Dataset, corpus: Corpus, run: Path, config: TrainConfig, device: torch.device
 ) -> dict[str, Any]:
     trainer = Trainer(corpus, config, run / CHECKPOINT, device)
-    with checkpoint.writing(run / CHECKPOINT / TOKENIZER) as aside:
-        aside.write_text(corpus.tokenizer.to_str(pretty=True), encoding="utf-8")
+    write_text(run / CHECKPOINT / TOKENIZER, corpus.tokenizer.to_str(pretty=True))
     if trainer.latest.exists():
         trainer.resume()
         at = trainer.progress
         err.print(f"going on from epoch {at.epoch + 1}, step {at.step + 1}")
     settled = tomlkit.dumps(config.model_dump(mode="json", exclude_none=True))
-    with checkpoint.writing(run / "config.toml") as aside:  # not before: a run may refuse these
-        aside.write_text(settled, encoding="utf-8")
+    write_text(run / "config.toml", settled)  # not before: a run may refuse these
     with _interruptible() as asked:
         _run(trainer, corpus, config, asked)
     events = export.measure(trainer, corpus)
@@ -251,8 +249,7 @@ def _save_metrics(
         "best_epoch": trainer.progress.best_epoch,
         "epochs": trainer.progress.history,
     }
-    with checkpoint.writing(run / "metrics.json") as aside:
-        aside.write_text(json.dumps(metrics, indent=2))
+    write_text(run / "metrics.json", json.dumps(metrics, indent=2))
     return metrics
 
 

@@ -1,4 +1,4 @@
-"""Which folders a command may write over, and how: nobody's work is lost to a mistyped path."""
+"""What a command may write over, and how: nothing half-written, no work lost to a mistyped path."""
 
 import fcntl
 import os
@@ -117,6 +117,39 @@ def _move(whole: Path, out: Path) -> None:
         out.rename(old)
     whole.rename(out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a file to write aside, which takes the place of ``path`` when it is whole and on disk.
+
+    What a killed process left aside is written over. No two processes write a path at once.
+
+    Raises:
+        DataError: It cannot be written; what stood at ``path`` stands there still.
+    """
+    aside = path.with_name(f".{path.name}.writing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield aside
+            with aside.open("rb") as whole:
+                os.fsync(whole.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError.at(path, f"cannot be written: {error.strerror}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in UTF-8, whole or not at all.
+
+    Raises:
+        DataError: As :func:`writing`.
+    """
+    with writing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def empty(folder: Path, *, but: Path) -> None:

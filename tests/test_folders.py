@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from recsys.errors import DataError, InputError
-from recsys.folders import alone, check_target, empty, made
+from recsys.folders import alone, check_target, empty, made, write_text, writing
 
 
 def check(folder, *, replace):
@@ -128,3 +129,50 @@ def test_a_place_that_cannot_hold_a_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file/run: cannot be written: Not a directory"):
         make(tmp_path / "file" / "run", "never written")
+
+
+def test_a_file_appears_whole_whatever_a_killed_process_left_aside(tmp_path):
+    path = tmp_path / "deep" / "page.html"
+    path.parent.mkdir()
+    (path.parent / ".page.html.writing").write_text("longer than what comes now")
+    write_text(path, "whole")
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_after_an_error_the_file_is_as_it_was(tmp_path, error):
+    write_text(tmp_path / "page.html", "old")
+    with pytest.raises(error), writing(tmp_path / "page.html") as aside:
+        aside.write_text("half of the n")
+        raise error
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_of_two_files_written_together_both_stay_where_one_finds_the_disk_full(tmp_path):
+    pair = [tmp_path / "audit.json", tmp_path / "audit.html"]
+    for path in pair:
+        write_text(path, "old")
+    with (
+        pytest.raises(DataError, match=r"^.*/audit\.html: cannot be written: No space left"),
+        writing(pair[0]) as numbers,
+        writing(pair[1]) as page,
+    ):
+        numbers.write_text("new")
+        page.symlink_to("/dev/full")
+        page.write_text("new")
+    assert sorted(tmp_path.iterdir()) == sorted(pair)
+    assert [path.read_text() for path in pair] == ["old", "old"]
+
+
+def test_a_file_is_on_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setattr(os, "fsync", lambda number: found.append((tmp_path / "a").exists()))
+    write_text(tmp_path / "a", "text")
+    assert found == [False]
+
+
+def test_a_place_that_cannot_hold_a_file_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"file/page\.html: cannot be written: "):
+        write_text(tmp_path / "file" / "page.html", "never written")

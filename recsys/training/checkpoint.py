@@ -1,43 +1,27 @@
 """A run's state on disk, from which training goes on as if it had never stopped."""
 
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from recsys.errors import CheckpointError
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Give a file to write aside, which takes the place of ``path`` when it is whole.
-
-    Raises:
-        CheckpointError: It cannot be written; what stood at ``path`` stands there still.
-    """
-    aside = path.with_suffix(".writing")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        aside.replace(path)
-    except (OSError, RuntimeError) as error:  # torch tells of a full disk by a RuntimeError
-        reason = getattr(error, "strerror", None) or f"{_first_line(error)}; is the disk full?"
-        raise CheckpointError(f"{path}: cannot be written: {reason}") from None
-    finally:
-        aside.unlink(missing_ok=True)
+from recsys.folders import writing
 
 
 def save(state: dict[str, Any], path: Path) -> None:
     """Write a state.
 
     Raises:
-        CheckpointError: It cannot be written; an older state is still there.
+        InputError: It cannot be written; an older state is still there.
     """
     with writing(path) as aside:
-        torch.save(state, aside)
+        try:
+            torch.save(state, aside)
+        except RuntimeError as error:  # what torch makes of a full disk
+            reason = f"{_first_line(error)}; is the disk full?"
+            raise CheckpointError(f"{path}: cannot be written: {reason}") from None
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from jaxtyping import Float
 from recsys.data.dataset import Dataset
 from recsys.data.reading_log import ReadingLog
 from recsys.evaluation import bootstrap
+from recsys.folders import writing
 from recsys.model.fairrec import NewsVectors
 from recsys.model.user_encoder import UserEncoder
 from recsys.ranker.bundle import Bundle, Catalogue, Manifest, Readers, model_hash
-from recsys.training import checkpoint, judge
+from recsys.training import judge
 from recsys.training.corpus import Corpus
 from recsys.training.loop import Trainer
 from recsys.training.settings import TrainConfig
@@ -113,7 +114,7 @@ def save_offline(
     )
     events.to_parquet(folder / "evaluation.parquet")
     if bias_aware is not None:
-        with checkpoint.writing(folder / "bias_aware.safetensors") as aside:
+        with writing(folder / "bias_aware.safetensors") as aside:
             aside.write_bytes(safetensors.numpy.save({"vectors": bias_aware}))
 
 

@@ -201,16 +201,21 @@ def test_a_folder_that_is_no_dataset_is_named(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "file", ["checkpoint/tokenizer", "config", "checkpoint/best", "offline/bias_aware"]
+    ("folder", "file"),
+    [
+        ("checkpoint", "tokenizer.json"),
+        (".", "config.toml"),
+        ("checkpoint", "best.pt"),
+        ("offline", "bias_aware.safetensors"),
+    ],
 )
-def test_a_full_disk_is_one_line_that_names_the_file(world, tmp_path, capsys, file):
-    aside = tmp_path / f"{file}.writing"
+def test_a_full_disk_is_one_line_that_names_the_file(world, tmp_path, capsys, folder, file):
+    aside = tmp_path / folder / f".{file}.writing"
     aside.parent.mkdir(exist_ok=True)
     aside.symlink_to("/dev/full")
     assert cli.run(["train", str(world), str(tmp_path), *QUICK]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith(f"recsys: {tmp_path / file}.")
-    assert "cannot be written: " in said
+    assert said.startswith(f"recsys: {tmp_path / folder / file}: cannot be written: ")
 
 
 @pytest.mark.slow

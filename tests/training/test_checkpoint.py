@@ -24,7 +24,7 @@ def test_a_failed_save_leaves_the_old_state(tmp_path):
 def test_a_full_disk_is_one_line_that_names_the_file(tmp_path):
     path = tmp_path / "latest.pt"
     checkpoint.save({"epoch": 1}, path)
-    (tmp_path / "latest.writing").symlink_to("/dev/full")
+    (tmp_path / ".latest.pt.writing").symlink_to("/dev/full")
     with pytest.raises(CheckpointError, match=r"^.*/latest\.pt: cannot be written: .*disk full\?$"):
         checkpoint.save({"weights": torch.zeros(1000)}, path)
     assert checkpoint.load(path) == {"epoch": 1}
