@@ -120,13 +120,10 @@ def _gap(gap: Tree | None) -> str:
     if gap is None:
         return "Fewer than two groups are large enough to be compared."
     told = ""
+    if gap["among"] > 2:
+        told = f" The interval allows for their being the extremes of {gap['among']} groups."
     if gap["low"] <= 0:
-        told = " The interval holds zero: the data do not tell them apart."
-    elif gap["among"] > 2:
-        told = (
-            f" They are the extremes of {gap['among']} groups, which the interval does not allow "
-            "for: by chance alone equal groups often look as far apart."
-        )
+        told += " The interval holds zero: the data do not tell them apart."
     return (
         f"Best: {gap['best']}. Worst: {gap['worst']}, {percent(gap['ratio'])} of the best; they "
         f"differ by {number(gap['difference'], 4)} "

@@ -85,8 +85,8 @@ def describe(
 
     Returns:
         The groups, by name; and the gap, None unless two groups of readers who state the
-        attribute are large enough. Its interval holds for these two groups; that they were the
-        extreme ones of many is not corrected for.
+        attribute are large enough. Its interval holds for every two of the groups at once, so that
+        it allows for these two being the extremes.
     """
     tail = [(1 - level) / 2, (1 + level) / 2]
     groups = []
@@ -99,12 +99,29 @@ def describe(
     rivals = [group for group in groups if group.sufficient and NOT_STATED not in group.name]
     if len(rivals) < 2:
         return groups, None
-    return groups, _gap({group.name: samples[group.name] for group in rivals}, tail)
+    return groups, _gap({group.name: samples[group.name] for group in rivals}, level)
 
 
-def _gap(rivals: Mapping[str, Sample], tail: list[float]) -> Gap:
-    worst, *_, best = sorted(rivals, key=lambda name: rivals[name].mean)
-    top, bottom = rivals[best], rivals[worst]
-    low, high = np.quantile(top.means - bottom.means, tail)
-    ratio = bottom.mean / top.mean if top.mean else float("nan")
-    return Gap(best, worst, top.mean - bottom.mean, float(low), float(high), ratio, len(rivals))
+def _gap(rivals: Mapping[str, Sample], level: float) -> Gap:
+    worst, *_, best = order = sorted(rivals, key=lambda name: rivals[name].mean)
+    top, bottom = rivals[best].mean, rivals[worst].mean
+    difference = top - bottom
+    margin = _margin(np.stack([rivals[name].means for name in order]), level)
+    ratio = bottom / top if top else float("nan")
+    low, high = difference - margin, difference + margin
+    return Gap(best, worst, difference, low, high, ratio, len(rivals))
+
+
+def _margin(means: Float[np.ndarray, "groups samples"], level: float) -> float:
+    """Half width of the interval of the last less the first, such that all pairs' hold at once.
+
+    The ``level`` quantile of the largest standardised deviation over pairs (Romano and Wolf, 2005,
+    doi:10.1198/016214504000000539), times the standard error of these two.
+    """
+    centred = means - means.mean(axis=1, keepdims=True)
+    largest = np.zeros(means.shape[1])
+    for row, one in enumerate(centred[:-1]):
+        deviations = centred[row + 1 :] - one
+        spread = np.maximum(deviations.std(axis=1, keepdims=True), 1e-12)
+        largest = np.maximum(largest, np.abs(deviations / spread).max(axis=0))
+    return float(np.quantile(largest, level) * (centred[-1] - centred[0]).std())

@@ -26,8 +26,29 @@ def test_gap_is_best_over_worst():
 def test_interval_of_the_gap_is_that_of_paired_differences():
     worst, best = np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.4, 0.3])  # apart by .4, .2 and 0
     samples = {"F": Sample(99, 0.2, worst), "M": Sample(99, 0.4, best)}
-    _, gap = describe(samples, min_readers=30, level=0.5)
+    _, gap = describe(samples, min_readers=30, level=0.25)  # of deviations 0, .2 and .2
     assert (gap.low, gap.high) == pytest.approx((0.1, 0.3))
+
+
+def nine(rng, means, errors):
+    found = rng.normal(means, errors)
+    samples = rng.normal(found, errors, size=(400, 9)).T
+    groups = {str(i): Sample(99, found[i], samples[i]) for i in range(9)}
+    return describe(groups, min_readers=30)[1]
+
+
+@pytest.mark.parametrize("errors", [np.full(9, 0.01), np.geomspace(0.003, 0.03, 9)])
+def test_of_nine_equal_groups_the_extremes_are_told_apart_once_in_twenty_times(errors):
+    rng = np.random.default_rng(0)
+    told = [nine(rng, np.zeros(9), errors).low > 0 for _ in range(200)]
+    assert 0.01 < np.mean(told) < 0.09
+
+
+def test_a_group_that_is_far_from_eight_others_is_told_apart():
+    rng = np.random.default_rng(0)
+    gaps = [nine(rng, np.array([0.06, *np.zeros(8)]), np.full(9, 0.01)) for _ in range(50)]
+    assert all(gap.best == "0" for gap in gaps)
+    assert np.mean([gap.low > 0 for gap in gaps]) > 0.9
 
 
 def test_group_below_the_least_number_is_insufficient_data():
