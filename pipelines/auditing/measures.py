@@ -126,7 +126,7 @@ def _by_group(frame: pd.DataFrame, group_of: Mapping[str, str], config: AuditCon
     who, numbers = frame["user_id"].to_numpy(object), frame.iloc[:, 1].to_numpy(dtype=float)
     group = np.array([group_of.get(user, "") for user in who], dtype=object)
     samples = {}
-    for name in set(group_of.values()):
+    for name in sorted(set(group_of.values())):
         member = (group == name) & np.isfinite(numbers)
         part, readers = numbers[member], who[member]
         means = bootstrap.resampled_means(part, readers, rng=rng, num_samples=config.num_samples)
