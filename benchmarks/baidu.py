@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -92,7 +93,7 @@ def tokens(rng: np.random.Generator, most: int) -> list[int]:
     return rng.integers(VOCABULARY, size=rng.integers(1, most + 1)).tolist()
 
 
-def compare(path: Path, num_rows: int) -> dict[str, object]:
+def compare(path: Path, num_rows: int) -> dict[str, Any]:
     """Stream in a process of its own, count lines in this one, and report both."""
     child = [sys.executable, __file__, "--child", str(path)]
     ours = json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout)

@@ -13,6 +13,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -74,15 +76,15 @@ def worlds() -> dict[str, World]:
     def fixed(logits: np.ndarray) -> Policies:
         return lambda context: np.tile(softmax(logits[None]), (len(context), 1))
 
-    rare = {"rounds": 4000, "features": 3, "pays": clicks, "new": fixed(np.zeros(34))}
-    common = {"rounds": 1000, "features": 3, "new": fixed(wanted)}
+    rare = partial(World, rounds=4000, features=3, pays=clicks, new=fixed(np.zeros(34)))
+    common = partial(World, rounds=1000, features=3, new=fixed(wanted))
     return {
-        "covered": World("good overlap, right model", pays=additive, logging=explored, **common),
-        "misfit": World("good overlap, wrong model", pays=crossed, logging=explored, **common),
-        "heavy": World("weights without variance", pays=crossed, logging=steep, **common),
-        "rare": World("rewards below 1 %", logging=fixed(1.2 * spread), **rare),
-        "poor": World("the same, uneven weights", logging=fixed(2.2 * spread), **rare),
-        "hopeless": World("the same, hardly overlap", logging=fixed(5.0 * spread), **rare),
+        "covered": common("good overlap, right model", pays=additive, logging=explored),
+        "misfit": common("good overlap, wrong model", pays=crossed, logging=explored),
+        "heavy": common("weights without variance", pays=crossed, logging=steep),
+        "rare": rare("rewards below 1 %", logging=fixed(1.2 * spread)),
+        "poor": rare("the same, uneven weights", logging=fixed(2.2 * spread)),
+        "hopeless": rare("the same, hardly overlap", logging=fixed(5.0 * spread)),
     }
 
 
@@ -135,7 +137,7 @@ def fitted(
     )
 
 
-def measure(world: World, trials: int) -> dict[str, object]:
+def measure(world: World, trials: int) -> dict[str, Any]:
     """Coverage and median width of every estimator's intervals, ours and the usual."""
     truth, sizes = world.truth(), []
     held, widths = defaultdict(list), defaultdict(list)

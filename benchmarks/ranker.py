@@ -23,6 +23,7 @@ from recsys.model.user_encoder import UserEncoder
 from recsys.ranker.bundle import Catalogue, Manifest, model_hash
 from recsys.ranker.query import Query
 from recsys.ranker.ranker import Ranker, RankerConfig
+from recsys.types import NewsId
 
 K, NUM_HIDDEN, REPEATS = 10, 50, 30
 CASES = [
@@ -57,7 +58,7 @@ def _ranker(news: int, dim: int, device: str, rng: np.random.Generator) -> Ranke
     ranked, read = rng.standard_normal((2, news, dim)).astype(np.float16)
     weights = save(UserEncoder(dim, heads=4, hidden=32).state_dict())
     catalogue = Catalogue(
-        ids=[f"n{row}" for row in range(news)],
+        ids=[NewsId(f"n{row}") for row in range(news)],
         vectors=ranked,
         read_vectors=read,
         categories=[""] * news,

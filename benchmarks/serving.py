@@ -214,8 +214,7 @@ def publish(url: str) -> None:
     """Put a random model of the benchmark's size into the store."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    shape = {"heads": 4, "hidden": 32}
-    weights = save(UserEncoder(DIM, **shape).state_dict())
+    weights = save(UserEncoder(DIM, heads=4, hidden=32).state_dict())
     news = bundles.Catalogue(
         ids=[NewsId(f"N{row}") for row in range(NUM_NEWS)],
         vectors=rng.normal(size=(NUM_NEWS, DIM)).astype(np.float16),
@@ -233,7 +232,7 @@ def publish(url: str) -> None:
         num_news=NUM_NEWS,
         num_readers=NUM_READERS,
         max_history=50,
-        user_encoder=shape,
+        user_encoder={"heads": 4, "hidden": 32},
         created_at=datetime(2026, 5, 1, 3, tzinfo=UTC),
     )
     readers = bundles.Readers(
