@@ -17,9 +17,10 @@ from pipelines.configurations import default_config
 from pipelines.console import emit, err, out
 from pipelines.ingest import SOURCES, ingest
 from pipelines.propensity import METHODS, PropensityConfig
-from pipelines.publish import DEFAULT_STORE, gate, publish
+from pipelines.publish import gate, publish
 from pipelines.simulate import SOURCE, simulate
 from pipelines.train import train
+from pipelines.versions import DEFAULT_STORE
 from recsys import config as settings
 from recsys.config import Config
 from recsys.data.dataset import Dataset

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from pipelines.console import emit, err, out, progress
+from pipelines.versions import DEFAULT_STORE
 from recsys.errors import CheckpointError, Refused
 from recsys.fairness.attackers import ATTACKERS
 from recsys.ranker import bundle as bundles
@@ -19,7 +20,6 @@ from recsys.store.base import Store, VersionMeta
 from recsys.store.connect import open_store, without_password
 from recsys.types import NewsId, ServedVectors, Space, UserId, Version
 
-DEFAULT_STORE = "embedded://store"
 VERDICTS = ("pass", "fail", "insufficient")
 _READERS_A_STEP = 10_000
 

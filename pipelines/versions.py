@@ -7,11 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.console import emit, out
-from pipelines.publish import DEFAULT_STORE
 from recsys.errors import ConfigError, VersionNotFound
 from recsys.store.base import Store, VersionMeta
 from recsys.store.connect import open_store
 from recsys.types import Version
+
+DEFAULT_STORE = "embedded://store"
 
 
 def main(
