@@ -24,7 +24,8 @@ format: setup    ## rewrite code in the house format
 check: setup     ## format, lint, types, import contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 test: check      ## everything CI runs; make test T=tests/store for a part
-	$(BIN)/python -m pytest $(T)
+# A worker needs 1.5 GB: four at most, whatever the machine.
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(T)
 demo: setup      ## from nothing to ranked news over gRPC, on a simulated world
 	$(BIN)/recsys demo
 serve: setup     ## the ranking service on the embedded store
