@@ -143,7 +143,8 @@ def attack(path: Path, dataset: Dataset, attributes: Sequence[str]) -> Tree:
     quality = metrics.get(truth.METRIC, metrics["ndcg@10"])["mean"]
     found: Tree = {"ndcg@10": quality, "leakage": {}, "readers": {}}
     for name in attributes:
-        leaks = leakage(vectors, values[name], rng=np.random.default_rng(AUDIT.seed))
+        rng = np.random.default_rng(AUDIT.seed)
+        leaks = leakage(vectors, values[name], rng=rng, config=AUDIT.leakage)
         if leaks.best is None:
             raise InputError(f"{path}: too few readers with {name!r} are left to attack")
         found["leakage"][name] = {one.attacker: one.auc for one in leaks.attacks}

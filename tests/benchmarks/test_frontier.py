@@ -5,8 +5,11 @@ import pytest
 
 from benchmarks import frontier
 from pipelines import cli
+from pipelines.auditing.settings import AuditConfig
 from recsys.errors import InputError
+from recsys.fairness.leakage import LeakageConfig
 
+ONE = LeakageConfig(attackers=("logistic regression",), num_samples=50)
 TITLE = "{http://www.w3.org/2000/svg}title"
 
 
@@ -63,7 +66,8 @@ def options(world, out, config):
 
 
 @pytest.mark.slow
-def test_a_frontier_is_measured_once_and_told_in_a_table_and_a_figure(world, tmp_path):
+def test_a_frontier_is_measured_once_and_told_in_a_table_and_a_figure(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(frontier, "AUDIT", AuditConfig(leakage=ONE, list_lengths=(10,)))
     chosen = options(world, tmp_path, "optimizer.max_epochs=1")
     result = frontier.explore(chosen)
     assert result["recipes"]["off"]["share_of_off"]["mean"] == 1

@@ -3,7 +3,10 @@ import json
 import pytest
 
 from benchmarks import weighting
+from pipelines.auditing.settings import AuditConfig
+from recsys.fairness.leakage import LeakageConfig
 
+ONE = LeakageConfig(attackers=("logistic regression",), num_samples=50)
 SMALL = weighting.WORLD | {"readers": 600, "news": 100, "slates_per_reader": 10}
 
 
@@ -26,7 +29,8 @@ def test_one_world_has_no_interval():
 
 
 @pytest.mark.slow
-def test_a_world_is_measured_once(tmp_path):
+def test_a_world_is_measured_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(weighting, "AuditConfig", lambda: AuditConfig(leakage=ONE))
     found = weighting.compared(tmp_path, 5, ["optimizer.max_epochs=1"], SMALL)
     assert set(found) == {"true_ndcg@10", "gender", "age_band"}
     plain, weighed = (

@@ -19,11 +19,16 @@ from tests.pipelines.audit_world import build
 
 LINEAR = LeakageConfig(attackers=("logistic regression",), num_samples=50)
 CONFIG = AuditConfig(
-    leakage=LINEAR, num_samples=50, exposure_cuts=(5, 10), thresholds=Thresholds(max_leakage=0.75)
+    leakage=LINEAR,
+    num_samples=50,
+    list_lengths=(5, 10),
+    exposure_cuts=(5, 10),
+    thresholds=Thresholds(max_leakage=0.75),
 )
 FAST = [
     "--set=leakage.attackers=['logistic regression']",
     "--set=leakage.num_samples=50",
+    "--set=list_lengths=[10]",
     "--set=exposure_cuts=[5]",
 ]
 
