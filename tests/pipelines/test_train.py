@@ -222,7 +222,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(world, tmp_path, capsys, fo
 def test_ctrl_c_leaves_a_run_that_the_same_command_takes_up(world, tmp_path):
     run = tmp_path / "run"
     command = [sys.executable, "-m", "pipelines.cli", "train", str(world), str(run)]
-    settings = ["--set", "optimizer.max_epochs=4", "--set", "loader.batch_size=8"]
+    settings = ["--set=fairness=off", "--set=optimizer.max_epochs=4", "--set=loader.batch_size=8"]
     going = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (run / "checkpoint" / "best.pt").exists() and time.monotonic() < deadline:

@@ -227,8 +227,7 @@ def test_a_checkpoint_of_other_weights_is_refused(corpus, tiny_config, tmp_path,
 def test_every_estimator_works_with_every_preset(
     tiny_dataset, tiny_config, tmp_path, cpu, preset, estimator
 ):
-    fairness = FairnessConfig(preset=preset)
-    config = tiny_config.model_copy(update={"fairness": fairness})
+    config = fairness(rates(tiny_config, max_epochs=1), preset=preset)
     counted, config = weighed(corpus_of(tiny_dataset, config), config, estimator=estimator)
     trainer = trainer_of(counted, config, tmp_path, cpu)
     trainer.run(never)
