@@ -16,16 +16,18 @@ redis = "embedded://{root}/store"
 
 [simulate]
 readers = 400
-news = 150
-days = 3
-slates_per_reader = 20
+news = 100
+days = 2
+slates_per_reader = 12
 position_bias = 0.0
 
 [train.optimizer]
-max_epochs = 2
+max_epochs = 1
 
 [audit]
 num_samples = 50
+attributes = ["gender"]
+list_lengths = [10]
 [audit.thresholds]
 max_leakage = {max_leakage}
 max_unmeasured = 0.5
