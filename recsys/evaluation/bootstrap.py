@@ -116,7 +116,8 @@ def _by_group(
     if groups is None:
         return values[known].astype(float), np.ones(known.sum(), dtype=int)
     _, reader = np.unique(groups[known], return_inverse=True)
-    return np.bincount(reader, values[known]), np.bincount(reader)
+    sums = np.bincount(reader, values[known]).astype(float)  # of nothing: whole numbers
+    return sums, np.bincount(reader)
 
 
 def blocks(num_units: int, *, rng: np.random.Generator) -> Int[np.ndarray, " units"]:

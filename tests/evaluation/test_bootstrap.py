@@ -62,10 +62,11 @@ def test_missing_values_are_left_out(rng):
     assert (interval.mean, interval.low, interval.high) == (1.0, 1.0, 1.0)
 
 
-def test_nothing_gives_nothing(rng):
-    interval = mean_interval(np.array([np.nan]), rng=rng)
+@pytest.mark.parametrize("readers", [None, np.array(["ann"])])
+def test_nothing_gives_nothing(rng, readers):
+    interval = mean_interval(np.array([np.nan]), readers, rng=rng)
     assert np.isnan([interval.mean, interval.low, interval.high]).all()
-    assert np.isnan(resampled_means(np.array([]), rng=rng)).all()
+    assert np.isnan(resampled_means(np.array([np.nan]), readers, rng=rng)).all()
 
 
 def test_one_reader_has_no_interval(rng):
