@@ -34,6 +34,8 @@ class ModelConfig(Config):
     """Ages (recency) or units of the additive attention (nrms) of the user encoders."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of mixed units set to zero in training."""
+    read_apart: bool = False
+    """Learn what is read of a news, in a history, apart from what is ranked, as two vectors."""
     max_history: PositiveInt = 50
     """Newest clicks that are read."""
     news: NewsEncoderConfig = NewsEncoderConfig()
@@ -57,10 +59,11 @@ class ModelConfig(Config):
 
 
 class NewsVectors(NamedTuple):
-    """Two vectors of each news.
+    """Each news as it is read and as it is ranked: two vectors, or one twice.
 
-    What is read is kept from adding up to an attribute; what is ranked need not be. With one for
-    both, ranking pays for that (docs/fairness-research.md, section 13).
+    What is read is kept from adding up to an attribute; what is ranked need not be. Where little
+    stands between them, as in a mean, ranking pays for that with one vector for both
+    (docs/fairness-research.md, section 13).
     """
 
     read: Float[Tensor, "items dim"]
@@ -100,7 +103,8 @@ class FairRec(nn.Module):
         """
         super().__init__()
         self._decomposed = decomposed
-        self.news_encoder = NewsEncoder(2 * config.dim, config.news, sizes)
+        self.dim, width = config.dim, config.dim * (1 + config.read_apart)
+        self.news_encoder = NewsEncoder(width, config.news, sizes)
         self.bias_free = UserEncoder(**config.tower())
         self.bias_aware = UserEncoder(**config.tower())
         views = tuple(view for view in config.news.views if view in OWN_VIEWS)
@@ -109,7 +113,7 @@ class FairRec(nn.Module):
 
     def forward(self, batch: Batch) -> Interest:
         """Encode the batch's news once and its readers twice."""
-        news = sides(self.news_encoder(batch.news))
+        news = self.sides(self.news_encoder(batch.news))
         bias_free = self.bias_free(news.read, batch.history, batch.history_mask)
         aside, bias_aware = torch.zeros_like(news.read), torch.zeros_like(bias_free)
         if self._decomposed:
@@ -123,7 +127,6 @@ class FairRec(nn.Module):
             aside=aside,
         )
 
-
-def sides(encoded: Float[Tensor, "items twice_dim"]) -> NewsVectors:
-    """Split what the news encoder gives into its two vectors of a news."""
-    return NewsVectors(*encoded.chunk(2, dim=1))
+    def sides(self, encoded: Float[Tensor, "items width"]) -> NewsVectors:
+        """Tell what is read from what is ranked in what the news encoder gives."""
+        return NewsVectors(read=encoded[:, : self.dim], ranked=encoded[:, -self.dim :])

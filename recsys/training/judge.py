@@ -10,7 +10,7 @@ from torch import Tensor
 from recsys.data.reading_log import ReadingLog
 from recsys.data.splits import Questions
 from recsys.evaluation.ranking import ndcg, ndcg_at_rank, rank_of
-from recsys.model.fairrec import FairRec, ModelConfig, NewsVectors, sides
+from recsys.model.fairrec import FairRec, ModelConfig, NewsVectors
 from recsys.model.news_encoder import NewsEncoder
 from recsys.model.user_encoder import UserEncoder
 from recsys.training.corpus import Corpus
@@ -27,7 +27,7 @@ def encode_news(model: FairRec, corpus: Corpus) -> NewsVectors:
     Raises:
         VectorsOverflow: A number is too large for that.
     """
-    return sides(encode_all(model.news_encoder, corpus))
+    return model.sides(encode_all(model.news_encoder, corpus))
 
 
 @torch.no_grad()

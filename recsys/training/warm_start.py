@@ -14,8 +14,8 @@ def warm_start(model: FairRec, corpus: Corpus) -> bool:
     """Give the id table the factors of the training clicks; without ids nothing changes.
 
     A reader who is the sum of the news clicked, ranked by dot product, is then a good recommender
-    before the first step, and what is trained is where it differs. Both vectors of a news start
-    alike; news without factors keep their random start.
+    before the first step, and what is trained is where it differs. What is read of a news starts
+    as what is ranked; news without factors keep their random start.
 
     Returns:
         Whether there is such a start.
@@ -28,8 +28,9 @@ def warm_start(model: FairRec, corpus: Corpus) -> bool:
     table = model.news_encoder.tables.collection.embeddings["id"].weight
     shape = (len(log.user_ids), len(table))
     clicked = csr_array((np.ones(len(ids)), (log.reader_of_click[train], ids)), shape=shape)
-    rows = torch.from_numpy(autoencoder.factors(clicked, table.shape[1] // 2)).to(table)
+    rows = torch.from_numpy(autoencoder.factors(clicked, model.dim)).to(table)
     kept = rows.any(dim=1)
     # News that hardly anybody clicked have no direction; they would only be short.
-    table[kept] = (rows[kept] / rows[kept].square().sum(dim=1).mean().sqrt()).tile(2)
+    length = rows[kept].square().sum(dim=1).mean().sqrt()
+    table[kept] = (rows[kept] / length).tile(table.shape[1] // model.dim)
     return bool(kept.any())

@@ -58,7 +58,9 @@ def tiny_config():
         views=("title", "category", "id"), word_dim=8, title_tokens=5, heads=2, hidden=4
     )
     return TrainConfig(
-        model=ModelConfig(dim=8, heads=2, hidden=6, dropout=0.1, max_history=6, news=news),
+        model=ModelConfig(
+            dim=8, heads=2, hidden=6, dropout=0.1, max_history=6, read_apart=True, news=news
+        ),
         loader=LoaderConfig(batch_size=64, slate_negatives=2),
         optimizer=OptimizerConfig(
             learning_rate=0.01, table_learning_rate=0.1, max_epochs=3, patience=3

@@ -57,6 +57,30 @@ def test_training_learns_the_topic_of_each_reader(corpus, tiny_config, tmp_path,
     assert np.nanmean(ours) > 0.99 > np.nanmean(popular) + 0.1
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_news_are_ranked_by_what_is_charged_for_unless_they_are_read_apart(
+    apart, corpus, tiny_config, tmp_path, cpu
+):
+    topics = tiny_config.model.news.model_copy(update={"views": ("category", "id")})
+    model = tiny_config.model.model_copy(update={"read_apart": apart, "news": topics})
+    trainer = trainer_of(corpus, tiny_config.model_copy(update={"model": model}), tmp_path, cpu)
+    before = judge.encode_news(trainer.model, corpus)
+    batch = next(trainer.loader.epoch(0))
+    trainer.model(batch).audience.sum().backward()  # tables are updated on the way
+    after = judge.encode_news(trainer.model, corpus)
+    assert not torch.equal(after.read, before.read)
+    assert torch.equal(after.ranked, before.ranked) == apart
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_warm_start_ranks_news_as_they_are_read(apart, corpus, tiny_config, tmp_path, cpu):
+    model = tiny_config.model.model_copy(update={"read_apart": apart})
+    trainer = trainer_of(corpus, tiny_config.model_copy(update={"model": model}), tmp_path, cpu)
+    ids = trainer.model.news_encoder.tables.collection.embeddings["id"].weight
+    read, ranked = trainer.model.sides(ids[corpus.news.features.ids])
+    torch.testing.assert_close(ranked, read)
+
+
 @pytest.mark.parametrize(("preset", "computed"), [("off", False), ("default", True)])
 def test_the_bias_aware_part_is_computed_only_where_there_is_one(
     preset, computed, corpus, tiny_config, tmp_path, cpu
