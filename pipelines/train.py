@@ -182,9 +182,7 @@ def _train(
     with _interruptible() as asked:
         _run(trainer, corpus, config, asked)
     events = export.measure(trainer, corpus)
-    result, aware = export.bundle(
-        trainer, corpus, dataset, config, device=device, now=datetime.now(UTC)
-    )
+    result, aware = export.bundle(trainer, corpus, dataset, config, now=datetime.now(UTC))
     bundle.save(result, run / "bundle")
     export.save_offline(run / "offline", corpus, events, aware)
     rng = np.random.default_rng(config.seed)

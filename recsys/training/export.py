@@ -33,7 +33,6 @@ def bundle(
     dataset: Dataset,
     config: TrainConfig,
     *,
-    device: torch.device,
     now: datetime,
 ) -> tuple[Bundle, Float[np.ndarray, "readers dim"] | None]:
     """Encode every news and every reader, from all of their clicks.

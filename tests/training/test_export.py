@@ -23,7 +23,7 @@ NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def exported(corpus, tiny_dataset, tiny_config, tmp_path_factory, group, cpu):
     trainer = Trainer(corpus, tiny_config, tmp_path_factory.mktemp("run"), cpu)
-    bundle, aware = export.bundle(trainer, corpus, tiny_dataset, tiny_config, device=cpu, now=NOW)
+    bundle, aware = export.bundle(trainer, corpus, tiny_dataset, tiny_config, now=NOW)
     return trainer, bundle, aware
 
 
@@ -72,7 +72,7 @@ def test_the_bias_aware_part_knows_what_the_bias_free_one_was_kept_from(
     spoken = tiny_config.model_copy(update={"fairness": FairnessConfig(balance=20.0)})
     trainer = Trainer(corpus, spoken, tmp_path, cpu)
     trainer.run(lambda progress, size, loss: False)
-    bundle, aware = export.bundle(trainer, corpus, tiny_dataset, spoken, device=cpu, now=NOW)
+    bundle, aware = export.bundle(trainer, corpus, tiny_dataset, spoken, now=NOW)
     groups = np.arange(len(aware)) % 2  # gender goes with the number of the reader
 
     def gap(vectors):
