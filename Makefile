@@ -3,7 +3,10 @@ VENV ?= .venv
 LOCK ?= requirements/cpu.txt
 DATASET ?= data/ml
 OUT ?= runs/frontier
+SEEDS ?= 3
+JOBS ?= 2
 BIN := $(VENV)/bin
+FRONTIER = $(BIN)/python benchmarks/frontier.py $(DATASET) --seeds $(SEEDS) --jobs $(JOBS)
 STAMP := $(VENV)/.installed-$(subst /,-,$(LOCK))
 
 .PHONY: help setup proto format check test demo serve bench experiments
@@ -32,6 +35,6 @@ serve: setup     ## the ranking service on the embedded store
 	$(BIN)/recsys serve
 bench: setup     ## every question of speed or coverage in benchmarks/, one JSON object each
 	@for file in $(filter-out benchmarks/frontier.py benchmarks/weighting.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
-experiments: setup  ## quality against leakage, every recipe, both protocols (DATASET=data/ml OUT=runs/frontier)
-	@for config in movielens movielens-random; do \
-	  $(BIN)/python benchmarks/frontier.py $(DATASET) $(OUT)/$$config --config $$config || exit 1; done
+experiments: setup  ## quality against leakage, both protocols (DATASET=data/ml OUT=runs/frontier SEEDS=3 JOBS=2)
+	$(FRONTIER) $(OUT)/movielens --config movielens --recipe off --recipe paper --recipe default
+	$(FRONTIER) $(OUT)/movielens-random --config movielens-random

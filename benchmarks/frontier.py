@@ -5,8 +5,9 @@ own four attackers on readers whose attributes training never used. Leakage is t
 attackers' mean AUC over seeds (not the mean of the largest, which noise alone would raise), counted
 from the middle: 0.5 + |AUC - 0.5|. The peer is the unconstrained recipe, ``off``. What is complete
 already is not done again, so that the same command goes on after Ctrl-C, or adds seeds and recipes.
+With ``--jobs`` several runs are trained side by side, each with its share of the cores.
 
-    python benchmarks/frontier.py data/ml runs/frontier --config movielens-random --seeds 3
+    python benchmarks/frontier.py data/ml runs/frontier --config movielens-random --jobs 2
 
 OUT receives runs/RECIPE-SEED (runs, each with a measured.json), frontier.svg, frontier.md and
 frontier.json, which holds ``dataset``, ``config``, ``attribute``, ``seeds``, ``git_revisions`` (of
@@ -32,18 +33,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
+from pipelines import console
 from pipelines.auditing import shown
 from pipelines.auditing.evidence import Run, attribute_values
 from pipelines.auditing.questions import held_out
 from pipelines.auditing.settings import AuditConfig
 from pipelines.configurations import along, default_config
-from pipelines.console import err
 from pipelines.scatter import Point, Value, scatter
 from pipelines.train import train
 from recsys import config as settings
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
+from recsys.errors import InputError, Interrupted
 from recsys.fairness.leakage import leakage
 from recsys.training import truth
 from recsys.training.settings import TrainConfig
@@ -55,7 +57,7 @@ FILTERS = {"with_seen_filter": "unseen news", "without_seen_filter": "all news"}
 
 
 def recipes(attribute: str) -> dict[str, list[str]]:
-    """Settings of each recipe over the file's."""
+    """Settings of each recipe over the file's, roughly the quickest first."""
     alone = f'attributes.names=["{attribute}"]'
     return {
         "off": ["fairness=off", alone],
@@ -76,34 +78,43 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--recipe", action="append", choices=list(recipes("")), help="repeat")
     parser.add_argument("--attribute", default="gender")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, without their bars")
     options = parser.parse_args()
     try:
         result = explore(options)
     except InputError as error:
         parser.exit(2, f"{error}\n")
+    except (Interrupted, KeyboardInterrupt):
+        parser.exit(130, "stopped; the same command goes on\n")
     (options.out / "frontier.svg").write_text(chart(result), encoding="utf-8")
     (options.out / "frontier.md").write_text(tables(result), encoding="utf-8")
     (options.out / "frontier.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
 
 
 def explore(options: argparse.Namespace) -> Tree:
-    """Bring every recipe and seed to its numbers, seed by seed, and summarise them."""
+    """Bring every recipe and seed to its numbers, and summarise them."""
     dataset, attribute = Dataset.open(options.dataset), options.attribute
     config = along(options.config) if options.config else default_config(dataset.info.source)
     known = recipes(attribute)
     wanted = {name: known[name] for name in options.recipe or known}
-    runs: dict[str, list[Tree]] = {name: [] for name in wanted}
-    for seed in range(options.seeds):
-        for name, overrides in wanted.items():
-            err.print(f"{name}, seed {seed}")
-            chosen = settings.load(TrainConfig, config, [*overrides, f"seed={seed}"])
-            run = options.out / "runs" / f"{name}-{seed}"
-            runs[name].append(measured(run, dataset, chosen, attribute))
+    seeds = range(options.seeds)
+
+    def bring(name: str, seed: int) -> Tree:
+        console.err.quiet = False
+        console.err.print(f"{name}, seed {seed}")
+        console.err.quiet = options.jobs > 1  # bars of several runs would overwrite one another
+        chosen = settings.load(TrainConfig, config, [*wanted[name], f"seed={seed}"])
+        return measured(options.out / "runs" / f"{name}-{seed}", dataset, chosen, attribute)
+
+    tasks = [(name, seed) for name in reversed(wanted) for seed in seeds]  # none that is long last
+    found = Parallel(n_jobs=options.jobs)(delayed(bring)(*task) for task in tasks)
+    by_task = dict(zip(tasks, found, strict=True))
+    runs = {name: [by_task[name, seed] for seed in seeds] for name in wanted}
     return {
         "dataset": dataset.info.source,
         "config": config.stem if config else None,
         "attribute": attribute,
-        "seeds": list(range(options.seeds)),
+        "seeds": list(seeds),
         "git_revisions": sorted({run["git_revision"] for each in runs.values() for run in each}),
         "recipes": {
             name: {"settings": wanted[name]} | summary(each, runs.get("off"))

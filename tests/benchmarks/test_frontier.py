@@ -61,7 +61,13 @@ def options(world, out, config):
     path = out / "quick.toml"
     path.write_text(config)
     return argparse.Namespace(
-        dataset=world, out=out, config=path, seeds=1, recipe=["off", "erasure"], attribute="gender"
+        dataset=world,
+        out=out,
+        config=path,
+        seeds=1,
+        recipe=["off", "erasure"],
+        attribute="gender",
+        jobs=1,
     )
 
 
