@@ -76,7 +76,7 @@ def take(file: IO[bytes], mode: int) -> bool:
 
 @contextmanager
 def made(out: Path, kind: str, *, mark: str, replace: bool) -> Iterator[Path]:
-    """Make a folder aside and move it into place when it is whole.
+    """Make a folder aside and move it into place when it is whole and on disk.
 
     Args:
         out: Where it shall be; where that is a link, what it leads to is replaced.
@@ -111,6 +111,9 @@ def made(out: Path, kind: str, *, mark: str, replace: bool) -> Iterator[Path]:
 
 def _move(whole: Path, out: Path) -> None:
     """Rename ``whole`` to ``out``; a folder that was there is put aside first, then deleted."""
+    for path in whole.rglob("*"):
+        if path.is_file():
+            _sync(path)
     old = out.with_name(f".{out.name}.old")
     if out.exists():
         shutil.rmtree(old, ignore_errors=True)  # of a process killed while it deleted
@@ -133,13 +136,18 @@ def writing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield aside
-            with aside.open("rb") as whole:
-                os.fsync(whole.fileno())
+            _sync(aside)
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise DataError.at(path, f"cannot be written: {error.strerror}") from None
+
+
+def _sync(path: Path) -> None:
+    """Bring a file to the disk, before a name is given to it that says it is whole."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

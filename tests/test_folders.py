@@ -172,6 +172,21 @@ def test_a_file_is_on_disk_before_it_takes_its_place(tmp_path, monkeypatch):
     assert found == [False]
 
 
+def test_all_files_of_a_folder_are_on_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    synced, fsync = {}, os.fsync
+
+    def watch(number):
+        synced[os.fstat(number).st_ino] = (tmp_path / "run").exists()
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    with made(tmp_path / "run", "run", mark="run.toml", replace=False) as partial:
+        (partial / "deep").mkdir()
+        files = [partial / "run.toml", partial / "deep" / "vectors"]
+        numbers = [file.write_text("x") and file.stat().st_ino for file in files]
+    assert synced == dict.fromkeys(numbers, False)
+
+
 def test_a_place_that_cannot_hold_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file/page\.html: cannot be written: "):
