@@ -62,7 +62,7 @@ class NewsVectors(NamedTuple):
     """Each news as it is read and as it is ranked: two vectors, or one twice.
 
     What is read is kept from adding up to an attribute; what is ranked need not be. Where little
-    stands between them, as in a mean, ranking pays for that with one vector for both
+    stands between them, as in a mean of many clicks, ranking pays for that with one vector for both
     (docs/fairness-research.md, section 13).
     """
 
