@@ -36,5 +36,5 @@ serve: setup     ## the ranking service on the embedded store
 bench: setup     ## every question of speed or coverage in benchmarks/, one JSON object each
 	@for file in $(filter-out benchmarks/frontier.py benchmarks/weighting.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
 experiments: setup  ## quality against leakage, both protocols (DATASET=data/ml OUT=runs/frontier SEEDS=3 JOBS=2)
-	$(FRONTIER) $(OUT)/movielens --config movielens --recipe off --recipe paper --recipe default
-	$(FRONTIER) $(OUT)/movielens-random --config movielens-random
+	$(FRONTIER) $(OUT)/movielens --config movielens --recipe off paper default
+	$(FRONTIER) $(OUT)/movielens-random --config movielens-random --recipe off paper default erasure gender-age

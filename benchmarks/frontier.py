@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--config", type=Path, help="TOML file, or a name such as movielens-random")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--recipe", action="append", choices=list(recipes("")), help="repeat")
+    parser.add_argument("--recipe", action="extend", nargs="+", choices=list(recipes("")))
     parser.add_argument("--attribute", default="gender")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, without their bars")
     options = parser.parse_args()

@@ -15,6 +15,8 @@ def softmax_loss(
     clicks: Float[Tensor, "batch slate"],
     mask: Bool[Tensor, "batch slate"],
     weights: Float[Tensor, "batch slate"] | None = None,
+    *,
+    unclicked: Float[Tensor, "batch others"] | None = None,
 ) -> Float[Tensor, ""]:
     r"""Softmax cross-entropy, inverse-propensity weighted when ``weights`` is given.
 
@@ -29,7 +31,10 @@ def softmax_loss(
         clicks: 1 where the news was clicked, else 0.
         mask: False for padding.
         weights: Inverse propensities, at least 1. None means unweighted.
+        unclicked: Scores of news besides, which the sum over j holds too; -inf leaves one out.
     """
-    log_probs = scores.masked_fill(~mask, -torch.inf).log_softmax(dim=-1)
+    scores = scores.masked_fill(~mask, -torch.inf)
+    offered = scores if unclicked is None else torch.cat([scores, unclicked], dim=1)
+    log_probs = scores - offered.logsumexp(dim=-1, keepdim=True)
     gains = clicks if weights is None else clicks * weights
     return -(gains * log_probs.masked_fill(~mask, 0.0)).sum(dim=-1).mean()

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
+from torch.nn import functional
 
 from recsys.config import Config
 from recsys.losses.adversarial import attribute_loss, confusion_loss
@@ -188,17 +189,22 @@ def _rank(
     readers: Float[Tensor, "batch dim"], news: Float[Tensor, "items dim"], batch: Batch
 ) -> Float[Tensor, ""]:
     """Softmax loss over each sample's candidates and the batch's draw from the catalogue."""
-    if not len(batch.negatives):
-        scores = torch.einsum("bd,bsd->bs", readers, news[batch.candidates])
-        return softmax_loss(scores, batch.clicks, batch.candidate_mask, batch.weights)
-    everything = readers @ news.T
-    zeros = torch.zeros(len(readers), len(batch.negatives)).to(everything)
+    candidates = functional.embedding(batch.candidates, news)
     return softmax_loss(
-        torch.cat([everything.gather(1, batch.candidates), everything[:, batch.negatives]], dim=1),
-        torch.cat([batch.clicks, zeros], dim=1),
-        torch.cat([batch.candidate_mask, ~_taken(batch, len(news))[:, batch.negatives]], dim=1),
-        torch.cat([batch.weights, zeros], dim=1),
+        torch.einsum("bd,bsd->bs", readers, candidates),
+        batch.clicks,
+        batch.candidate_mask,
+        batch.weights,
+        unclicked=_drawn(readers, news, batch) if len(batch.negatives) else None,
     )
+
+
+def _drawn(
+    readers: Float[Tensor, "batch dim"], news: Float[Tensor, "items dim"], batch: Batch
+) -> Float[Tensor, "batch negatives"]:
+    """Score the batch's draw from the catalogue, -inf where a sample has the news already."""
+    taken = _taken(batch, len(news))[:, batch.negatives]
+    return (readers @ news[batch.negatives].T).masked_fill(taken, -torch.inf)
 
 
 def _taken(batch: Batch, num_news: int) -> Bool[Tensor, "batch items"]:

@@ -41,6 +41,12 @@ def test_a_slate_without_a_click_costs_nothing():
     assert softmax_loss(SCORES, torch.zeros(1, 3), ALL) == 0
 
 
+def test_further_news_count_as_news_of_the_slate_that_nobody_clicked():
+    first, others = SCORES[:, :2], torch.tensor([[2.0, -torch.inf]])
+    alone = softmax_loss(first, CLICKS[:, :2], ALL[:, :2], unclicked=others)
+    torch.testing.assert_close(alone, softmax_loss(SCORES, CLICKS, ALL))
+
+
 def test_wrong_shape_is_caught_by_the_annotation():
     with pytest.raises(TypeCheckError):
         softmax_loss(SCORES, CLICKS[:, :2], ALL)
