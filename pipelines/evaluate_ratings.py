@@ -19,8 +19,10 @@ from recsys.errors import ConfigError, DataError
 from recsys.evaluation.bootstrap import Interval
 from recsys.propensity.covariates import describe_news
 from recsys.training.ratings import judge
-from recsys.training.ratings.methods import Fold, Method, MethodsConfig, Trainer, as_tensors
+from recsys.training.ratings.fold import Fold, as_tensors
+from recsys.training.ratings.methods import Method, MethodsConfig
 from recsys.training.ratings.study import Study
+from recsys.training.ratings.trainer import Trainer
 
 METHODS = (
     "naive,wmf,expomf,rel-mf,ips:popularity,ips:naive-bayes,ips:logistic,ips:factorised,"

@@ -1,0 +1,189 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from recsys.errors import DataError
+from recsys.propensity.estimate import KernelConfig
+from recsys.training.ratings.fold import Fold, as_tensors
+from recsys.training.ratings.loop import LoopConfig
+from recsys.training.ratings.methods import Method, MethodsConfig
+from recsys.training.ratings.study import Study
+from recsys.training.ratings.trainer import RecommenderDiverged, Trainer
+
+CONFIG = MethodsConfig(
+    loop=LoopConfig(max_epochs=3, batch=500),
+    kernel=KernelConfig(functions=8, candidates=32),
+    reweigh_epochs=2,
+)
+EVERY = [
+    *("naive", "wmf", "expomf", "rel-mf", "ips:popularity", "ips:naive-bayes", "ips:logistic"),
+    *("ips:factorised", "ips:kernel-random", "ips:kernel-worst-case", "ips:kernel-adaptive"),
+    *("dr:naive-bayes", "dr:kernel-adaptive", "naive+exposure", "dr:kernel-adaptive+exposure"),
+    *("naive+content", "ips:kernel-adaptive+exposure+content"),
+]
+CONTENT = np.eye(50, 5, dtype=np.float32)
+
+
+def table(poison=False):
+    """Readers mostly rate what they like; a random part is rated by chance."""
+    rng = np.random.default_rng(0)
+    readers, news = np.divmod(np.arange(40 * 50), 50)
+    taste = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 50))
+    value = np.clip(np.round(3 + taste[readers, news]), 1, 5)
+    chosen = rng.random(2000) < 0.1 + 0.3 * (value >= 3)
+    by_chance = ~chosen & (rng.random(2000) < 0.2)
+    frame = pd.DataFrame(
+        {
+            "user_id": readers.astype(str),
+            "news_id": news.astype(str),
+            "value": value.astype(np.float32),
+            "randomised": by_chance,
+        }
+    )[chosen | by_chance].reset_index(drop=True)
+    if poison:
+        study = Study.of(frame, calibration=0.2, rng=np.random.default_rng(0))
+        judged = by_chance[chosen | by_chance].nonzero()[0]
+        held = np.random.default_rng(0).random(len(frame)) < 0.2
+        rows = judged[~held[judged]]
+        assert len(rows) == len(study.test)
+        frame.loc[rows, "value"] = 6 - frame.loc[rows, "value"]
+    return frame
+
+
+def fold(poison=False):
+    study = Study.of(table(poison), calibration=0.2, rng=np.random.default_rng(0))
+    return Fold.draw(study, seed=0)
+
+
+@pytest.fixture(scope="module")
+def honest():
+    return fold()
+
+
+@pytest.fixture(scope="module")
+def poisoned():
+    return fold(poison=True)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_method_reads_a_test_rating(name, honest, poisoned):
+    pairs = as_tensors(honest.study.test.pairs)
+    assert not np.array_equal(honest.study.test.values, poisoned.study.test.values)
+    scores = []
+    for data in (honest, poisoned):
+        recommender, validation = Trainer(data, CONFIG, CONTENT).train(Method.parse(name), 0.01)
+        scores.append((recommender.predict(*pairs), validation))
+    assert torch.equal(scores[0][0], scores[1][0])
+    assert scores[0][1] == scores[1][1]
+
+
+@pytest.mark.parametrize("name", ["naive", "expomf"])
+def test_the_best_epoch_by_the_auc_of_validation_ratings_is_kept(name, honest):
+    loop = LoopConfig(max_epochs=8, batch=500, lr=0.5)
+    trainer = Trainer(honest, CONFIG.model_copy(update={"loop": loop}))
+    validated = []
+
+    def noted(recommender):
+        validated.append(Trainer._validate(trainer, recommender))
+        return validated[-1]
+
+    trainer._validate = noted
+    recommender, best = trainer.train(Method.parse(name), 0.01)
+    held = honest.validation
+    expected = roc_auc_score(held.values >= 3, recommender.predict(*as_tensors(held.pairs)))
+    assert best == max(validated) == pytest.approx(expected)
+    assert min(validated) < best
+
+
+def test_scores_that_are_no_numbers_are_refused(honest):
+    trainer = Trainer(honest, CONFIG)
+    recommender, _ = trainer.train(Method.parse("naive"), 0.01)
+    with torch.no_grad():
+        recommender.intercept.fill_(torch.nan)
+    with pytest.raises(RecommenderDiverged):
+        trainer._validate(recommender)
+
+
+def test_propensities_are_raised_to_the_floor(honest):
+    trainer = Trainer(honest, CONFIG.model_copy(update={"floor": 0.9}))
+    weights = trainer._weights("popularity")
+    assert weights.max() == pytest.approx(weights.min() / 0.9)
+    propensities = trainer._relevance_propensities()
+    assert propensities.min().item() == pytest.approx(0.9)
+    assert propensities.max() == 1
+
+
+def test_pairs_without_a_positive_weigh_what_is_asked_for_in_wmf_alone(honest):
+    trainer = Trainer(honest, CONFIG.model_copy(update={"unlabelled": 0.2}))
+    made = {
+        name: trainer._objective(Method.parse(name), 0.0, torch.Generator())
+        for name in ("wmf", "rel-mf")
+    }
+    assert {name: each.unlabelled for name, each in made.items()} == {"wmf": 0.2, "rel-mf": 1.0}
+
+
+def test_the_calibration_part_is_never_judged_on(honest):
+    study = honest.study
+
+    def codes(rated):
+        return set(zip(rated.pairs.readers, rated.pairs.news, strict=True))
+
+    assert not codes(study.calibration) & codes(study.test)
+    assert len(study.calibration) + len(study.test) == table()["randomised"].sum()
+
+
+def test_training_and_validation_are_apart_and_all_that_was_chosen(honest):
+    assert len(honest.training) + len(honest.validation) == len(honest.study.chosen)
+
+
+def test_rare_news_are_those_with_the_fewest_chosen_ratings(honest):
+    study = honest.study
+    counts = np.bincount(study.chosen.pairs.news, minlength=50)
+    rare = study.rare(0.5)
+    assert counts[study.test.pairs.news[rare]].max() <= counts[study.test.pairs.news[~rare]].min()
+
+
+def test_adaptive_weights_change_while_the_recommender_learns(honest):
+    trainer = Trainer(honest, CONFIG)
+    method = Method.parse("ips:kernel-adaptive")
+    objective = trainer._objective(method, 0.01, torch.Generator().manual_seed(0))
+    ratings = trainer._ratings(method)
+    reweigh = trainer._reweigh(method, objective.recommender, ratings)
+    assert reweigh(0) is None
+    assert reweigh(1) is None
+    assert not torch.allclose(reweigh(2), ratings.weights)
+
+
+def test_content_lets_a_news_without_ratings_be_told_from_others():
+    frame = table().assign(value=lambda rated: np.where(rated["news_id"].astype(int) % 2, 5, 1))
+    study = Study.of(frame, calibration=0.2, rng=np.random.default_rng(0))
+    new = np.isin(study.news, ["10", "11"])
+    learned = study.chosen.take(~new[study.chosen.pairs.news])
+    fold = Fold.draw(replace(study, chosen=learned), seed=0)
+    odd = study.news.astype(int).to_numpy() % 2
+    content = np.stack([odd, 1 - odd], axis=1).astype(np.float32)
+    config = MethodsConfig(loop=LoopConfig(max_epochs=20, batch=500))
+    pairs = torch.zeros(2, dtype=torch.long), torch.from_numpy(new.nonzero()[0])
+
+    def told_apart(name):
+        recommender, _ = Trainer(fold, config, content).train(Method.parse(name), 0.01)
+        disliked, liked = recommender.predict(*pairs).tolist()
+        return liked - disliked
+
+    assert told_apart("naive+content") > 0.5
+    assert abs(told_apart("naive")) < 0.2
+
+
+def test_content_is_refused_where_nothing_tells_news_apart(honest):
+    with pytest.raises(DataError, match="tells news apart"):
+        Trainer(honest, CONFIG, CONTENT[:, :0]).train(Method.parse("naive+content"), 0.01)
+
+
+def test_ratings_without_a_randomised_part_are_refused():
+    frame = table().query("not randomised")
+    with pytest.raises(DataError, match="randomised ones to judge on"):
+        Study.of(frame, calibration=0.1, rng=np.random.default_rng(0))
