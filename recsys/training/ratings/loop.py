@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -50,6 +50,11 @@ class Ratings:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: Bool[Tensor, " observed"]) -> "Ratings":
+        """Keep the ratings marked in ``rows``."""
+        parts = (self.readers, self.news, self.labels, self.weights)
+        return Ratings(*(part[rows] for part in parts))
+
     def weighted(self, weights: Float[Tensor, " observed"]) -> "Ratings":
         """Take other weights, scaled to mean 1."""
         return replace(self, weights=weights / weights.mean())
@@ -68,7 +73,7 @@ class Trained:
     best_epoch: int
     """From 1."""
     scores: list[float]
-    """After each epoch."""
+    """After each epoch; empty without a score."""
 
 
 class Loop:
@@ -86,9 +91,16 @@ class Loop:
         self.config, self.shape, self.generator = config, shape, generator
 
     def fit(
-        self, objective: nn.Module, ratings: Ratings, score: Score, reweigh: Reweigh | None = None
+        self,
+        objective: nn.Module,
+        ratings: Ratings,
+        score: Score | None = None,
+        reweigh: Reweigh | None = None,
     ) -> Trained:
-        """Train ``objective``, which maps a :class:`Batch` to a scalar, with all its parameters."""
+        """Train ``objective``, which maps a :class:`Batch` to a scalar, with all its parameters.
+
+        Without a score, every epoch is run and the last one kept.
+        """
         optimiser = torch.optim.Adam(objective.parameters(), lr=self.config.lr)
         steps = self.config.max_epochs * -(-len(ratings) // self.config.batch)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
@@ -103,6 +115,9 @@ class Loop:
                 objective(batch).backward()
                 optimiser.step()
                 schedule.step()
+            if score is None:
+                best, kept = epoch, objective.state_dict()
+                continue
             scores.append(score())
             if scores[-1] > max(scores[:-1], default=-math.inf):
                 best, kept = epoch, copy.deepcopy(objective.state_dict())

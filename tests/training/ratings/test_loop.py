@@ -82,6 +82,22 @@ def test_new_weights_take_effect_from_the_epoch_they_are_given():
     assert (scores < 0).float().mean() > 0.9
 
 
+def test_without_a_score_the_last_epoch_is_kept():
+    scored, unscored, data = objective(), objective(), ratings()
+    steps = iter(range(100))
+    fit(scored, data, lambda: float(next(steps)), max_epochs=3)
+    trained = fit(unscored, data, None, max_epochs=3, patience=1)
+    assert torch.equal(scored.recommender.news, unscored.recommender.news)
+    assert (trained.best_epoch, trained.scores) == (3, [])
+
+
+def test_marked_ratings_are_taken():
+    data = ratings()
+    taken = data.take(data.labels > 0)
+    assert len(taken) == int(data.labels.sum())
+    assert bool(((taken.readers + taken.news) % 2 == 0).all())
+
+
 @pytest.mark.parametrize("bad", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_weight_that_is_no_weight_is_refused(bad):
     data = ratings()
