@@ -27,12 +27,12 @@ from recsys.training.ratings.trainer import Trainer
 METHODS = (
     "naive,wmf,expomf,rel-mf,ips:popularity,ips:naive-bayes,ips:logistic,ips:factorised,"
     "ips:kernel-random,ips:kernel-worst-case,ips:kernel-adaptive,"
-    "dr:naive-bayes,dr:kernel-adaptive,naive+exposure,ips:kernel-adaptive+exposure,"
-    "dr:kernel-adaptive+exposure"
+    "imputation,dr,dr:popularity,dr:naive-bayes,dr:kernel-adaptive,"
+    "naive+exposure,ips:kernel-adaptive+exposure,dr:kernel-adaptive+exposure"
 )
 CONTENT = (
     ",naive+content,ips:naive-bayes+content,ips:kernel-adaptive+content,naive+content+exposure,"
-    "ips:kernel-adaptive+content+exposure"
+    "ips:kernel-adaptive+content+exposure,dr:kernel-adaptive+content+exposure"
 )
 """Where something is known of the news: a category, a subcategory, a provider or an embedding."""
 AGAINST = ("naive", "ips:naive-bayes")
@@ -59,7 +59,8 @@ def main(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated: naive, wmf, expomf, rel-mf, ips:P, dr:P, …+exposure, …+content.",
+            help="Comma-separated: naive, wmf, expomf, rel-mf, imputation, dr, ips:P, dr:P, "
+            "…+exposure, …+content.",
             show_default="all, with content where the news have some",
         ),
     ] = None,
@@ -81,9 +82,12 @@ def main(
 
     P is one of popularity, naive-bayes, logistic, factorised, kernel-random, kernel-worst-case,
     kernel-adaptive. The recommender may be given more than ids: with +exposure how likely a pair
-    was to be rated, with +content what the news are about. Every method gets the same splits, the
-    same penalties to choose from and the same validation measure; no test rating is read before
-    all of them are trained.
+    was to be rated, with +content what the news are about. Doubly robust training (dr; without P
+    all ratings weigh alike) learns from labels that an imputation gives to every pair, moved to
+    agree with the weighted ratings; imputation is that model by itself, which is given both where
+    that helps it to predict ratings it has not seen.
+    Every method gets the same splits, the same penalties to choose from and the same validation
+    measure; no test rating is read before all of them are trained.
 
     Example: recsys evaluate-ratings data/coat --seeds 10 --methods naive,ips:kernel-adaptive
     """

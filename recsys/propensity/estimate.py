@@ -142,6 +142,11 @@ class Balancer:
         }
         return found.weights, notes
 
+    def explaining(self, errors: Float64[np.ndarray, " observed"]) -> Functions:
+        """Pick the functions that a model's errors are made of."""
+        columns = choice.adaptive(self.sample, self.config.functions, errors, self._rng)
+        return self.sample.candidates.pick(columns)
+
     def _choose(self, errors: Float64[np.ndarray, " observed"] | None) -> np.ndarray:
         config = self.config
         if config.choice == "random":

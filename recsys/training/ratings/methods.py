@@ -5,6 +5,9 @@ given besides ids may follow: ``+exposure``, each pair's logit of having been ob
 ``+content``, what is known of the news::
 
     naive   wmf   expomf   rel-mf   ips:naive-bayes   dr:kernel-adaptive+exposure   naive+content
+
+Doubly robust training learns from an imputation that is given what helps it, whatever the
+recommender is given; ``dr`` weighs all ratings alike, ``imputation`` is that model by itself.
 """
 
 from dataclasses import dataclass
@@ -17,10 +20,13 @@ from recsys.propensity.balancing import BalanceConfig
 from recsys.propensity.estimate import EXPOSURE, Base, KernelConfig
 from recsys.training.ratings.expomf import ExpoMFConfig
 from recsys.training.ratings.factorisation import FactorisationConfig
+from recsys.training.ratings.imputation import ImputationConfig
 from recsys.training.ratings.loop import LoopConfig
 
 WEIGHING = ("ips", "dr")
-UNWEIGHED = ("naive", "wmf", "expomf", "rel-mf")
+UNWEIGHED = ("naive", "wmf", "expomf", "rel-mf", "imputation", "dr")
+ALONE = ("expomf", "imputation")
+"""Take nothing: the one is published so, the other chooses for itself."""
 KERNELS = tuple(f"kernel-{choice}" for choice in ("random", "worst-case", "adaptive"))
 GIVEN = ("content", "exposure")
 """What a recommender may be given besides ids."""
@@ -47,6 +53,8 @@ class MethodsConfig(Config):
     """WMF's weight of pairs without a positive."""
     expomf: ExpoMFConfig = ExpoMFConfig()
     """ExpoMF's exposure."""
+    imputation: ImputationConfig = ImputationConfig()
+    """What doubly robust training starts from."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +79,11 @@ class Method:
         objective, _, propensity = learned.partition(":")
         known = objective in UNWEIGHED and learned == objective
         known |= objective in WEIGHING and propensity in (*EXPOSURE, *KERNELS)
-        known &= objective != "expomf" or not given
+        known &= objective not in ALONE or not given
         if not known or len({*given} & {*GIVEN}) < len(given):
             raise ConfigError(
                 f"method {name!r} is unknown; expected {', '.join(UNWEIGHED)}, or ips: or dr: with "
                 f"{', '.join((*EXPOSURE, *KERNELS))}, and perhaps +{' or +'.join(GIVEN)}, which "
-                "expomf does not take"
+                f"{' and '.join(ALONE)} do not take"
             )
         return cls(name, objective, propensity, frozenset(given))

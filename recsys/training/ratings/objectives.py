@@ -4,6 +4,7 @@ An objective is given :class:`Batch` after batch by `recsys.training.ratings.loo
 scalar. Labels are 0 or 1; weights have mean 1 over the observed pairs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,10 @@ class Batch:
     weights: Float[Tensor, " observed"]
     whole_readers: Int64[Tensor, " whole"]
     whole_news: Int64[Tensor, " whole"]
+
+
+Labels = Callable[[Int64[Tensor, " pairs"], Int64[Tensor, " pairs"]], Float[Tensor, " pairs"]]
+"""Labels of pairs of readers and news."""
 
 
 class Observed(nn.Module):
@@ -93,36 +98,26 @@ class Implicit(nn.Module):
 
 
 class DoublyRobust(nn.Module):
-    r"""Imputed loss on the whole, corrected where ratings were observed; both models learn jointly.
+    r"""Cross-entropy of targeted labels on the whole.
 
-    .. math:: \frac{1}{|D|} \sum_D \ell(\tilde y, \hat y)
-              + \frac1n \sum_O w \, [\ell(y, \hat y) - \ell(\tilde y, \hat y)]
+    .. math:: \frac{1}{|D|} \sum_D \ell(y^*, \hat y)
 
-    with labels :math:`\tilde y` imputed by a second factorisation that minimises
-    :math:`\frac1n \sum_O w \, [\ell(y, \hat y) - \ell(\tilde y, \hat y)]^2`, no gradient crossing
-    over (Wang et al., 2019, eq. 5 and 8, ICML, "Doubly robust joint learning"; Li et al., ICLR
-    2024). Unbiased if the weights or the imputed errors are right.
+    The doubly robust loss (Wang et al., 2019, eq. 5, ICML; Li et al., ICLR 2024) of labels from
+    which its correction has been taken away by `recsys.training.ratings.targeting`. Unbiased if the
+    weights that targeted them, or the imputed labels, are right.
 
     Args:
-        recommender: What is trained.
-        imputation: The second model.
-        penalty: Of the norms of both.
+        recommender: What is trained; no observed label reaches it but through the targeted ones.
+        labels: Gives those of any pairs, between 0 and 1.
+        penalty: Of the recommender's norm.
     """
 
-    def __init__(
-        self, recommender: Factorisation, imputation: Factorisation, penalty: float
-    ) -> None:
+    def __init__(self, recommender: Factorisation, labels: Labels, penalty: float) -> None:
         super().__init__()
-        self.recommender, self.imputation, self.penalty = recommender, imputation, penalty
+        self.recommender, self.labels, self.penalty = recommender, labels, penalty
 
     def forward(self, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss of a batch."""
-        seen, whole = (batch.readers, batch.news), (batch.whole_readers, batch.whole_news)
-        logits, guess = self.recommender(*seen), self.imputation(*seen).sigmoid()
-        # the difference of two cross-entropies with the same logits is linear in them
-        correction = (batch.weights * (guess.detach() - batch.labels) * logits).mean()
-        imputed = self.imputation(*whole).sigmoid().detach()
-        loss = cross_entropy(self.recommender(*whole), imputed) + correction
-        miss = ((guess - batch.labels) * logits.detach()).square()
-        penalty = self.recommender.norm() + self.imputation.norm()
-        return loss + (batch.weights * miss).mean() + self.penalty * penalty
+        whole = (batch.whole_readers, batch.whole_news)
+        loss = cross_entropy(self.recommender(*whole), self.labels(*whole))
+        return loss + self.penalty * self.recommender.norm()
