@@ -1,9 +1,10 @@
-"""Closed-form erasure of what linear attackers could find (LEACE), and of faint directions."""
+"""Closed-form erasure: of what vectors tell linearly (LEACE), of what sums do, of the faint."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.sparse import csr_array
 
 Vectors = Float[np.ndarray, "readers dim"]
 
@@ -63,6 +64,40 @@ def faint(vectors: Vectors, share: float) -> Eraser:
     values, axes = np.linalg.eigh(np.cov(vectors, rowvar=False, bias=True))
     gone = axes[:, values < share * values.mean()]
     return Eraser(vectors.mean(axis=0), gone @ gone.T)
+
+
+def from_sums(
+    news: Float[np.ndarray, "news dim"],
+    clicked: csr_array,
+    concepts: Float[np.ndarray, "readers concepts"],
+    *,
+    ridge: float,
+) -> Float[np.ndarray, "news dim"]:
+    r"""Change news as little as it takes for sums of the news clicked to tell nothing linearly.
+
+    .. math:: R = E - P A (A^\top P A)^{+} A^\top E, \qquad
+        A = X^\top D^{-1/2} \bar Z, \quad P = (X^\top X + \lambda I)^{-1}
+
+    with clicks X, the number of each reader's clicks D and centred concepts Z: of all R with
+    :math:`A^\top R = 0`, the one whose sums differ least from those of E. LEACE takes a whole
+    direction away from readers' vectors, with all that is not the concept's in it; here every news
+    pays for its own part, and as many directions are left as there were.
+
+    Args:
+        news: What is summed.
+        clicked: Readers by news, 1 for a click; readers without one have no part.
+        concepts: What is known, or believed, of each reader.
+        ridge: Lambda, in clicks: how dear it is to change what few clicked.
+    """
+    readers = np.flatnonzero(clicked.sum(axis=1))
+    clicks, known = clicked[readers], concepts[readers].astype(np.float64)
+    basis, strength, _ = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)
+    basis = basis[:, strength > 1e-3 * strength.max(initial=0)]  # groups that make up a whole
+    told = clicks.T @ (basis / np.sqrt(clicks.sum(axis=1))[:, None])
+    together = (clicks.T @ clicks).toarray()
+    together[np.diag_indices_from(together)] += ridge
+    pulls = np.linalg.solve(together, told)
+    return news - pulls @ np.linalg.pinv(told.T @ pulls) @ (told.T @ news)
 
 
 def one_hot(values: np.ndarray) -> Float[np.ndarray, "readers values"]:

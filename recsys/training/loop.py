@@ -68,7 +68,8 @@ class Trainer:
             seed=config.seed,
         )
         model = FairRec(config.model, corpus.news.sizes, decomposed=config.fairness.decomposed)
-        self._warm = config.optimizer.warm_start and warm_start(model, corpus)
+        hidden = corpus.beliefs if config.fairness.believes else corpus.beliefs[:, :0]
+        self._warm = config.optimizer.warm_start and warm_start(model, corpus, hidden)
         objective = Objective(
             config.model.dim,
             corpus.attributes.num_classes,

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from recsys.fairness.erasure import faint, fit, one_hot
+from recsys.fairness.erasure import faint, fit, from_sums, one_hot
 from recsys.fairness.leakage import LeakageConfig, leakage
 from tests.fairness.vectors import genders, noise, with_linear_bit, with_xor
 
@@ -96,3 +97,49 @@ def test_erasing_twice_changes_nothing_more(rng):
     eraser = fit(vectors, one_hot(values))
     once = eraser.apply(vectors)
     np.testing.assert_allclose(eraser.apply(once), once, atol=1e-8)
+
+
+def _clicks(rng, readers=300, news=40):
+    clicked = rng.random((readers, news)) < 0.3
+    clicked[0] = False  # somebody who clicked nothing
+    return csr_array(clicked.astype(float))
+
+
+def test_sums_of_what_was_changed_are_uncorrelated_with_any_concept(rng):
+    clicked, news = _clicks(rng), rng.standard_normal((40, 8))
+    beliefs = rng.dirichlet(np.ones(3), 300)
+    changed = from_sums(news, clicked, beliefs, ridge=10)
+    known = beliefs[1:] - beliefs[1:].mean(axis=0)
+    sums = (clicked @ changed)[1:] / np.sqrt(clicked.sum(axis=1)[1:, None])
+    np.testing.assert_allclose(known.T @ sums, 0, atol=1e-8)
+    before = (clicked @ news)[1:] / np.sqrt(clicked.sum(axis=1)[1:, None])
+    assert np.abs(known.T @ before).max() > 1
+
+
+def test_it_is_the_least_change_that_does(rng):
+    """Any other change that hides the concept, the same one and more, moves sums further."""
+    clicked, news = _clicks(rng), rng.standard_normal((40, 4))
+    beliefs, ridge = rng.random((300, 1)), 10.0
+    changed = from_sums(news, clicked, beliefs, ridge=ridge)
+    hidden = from_sums(rng.standard_normal((40, 4)), clicked, beliefs, ridge=ridge)
+
+    def moved(other):
+        return np.square(clicked @ (other - news)).sum() + ridge * np.square(other - news).sum()
+
+    for step in (-0.1, 0.1):
+        assert moved(changed) < moved(changed + step * hidden)
+
+
+def test_as_many_directions_are_left_as_there_were(rng):
+    clicked, news = _clicks(rng), rng.standard_normal((40, 8))
+    changed = from_sums(news, clicked, rng.random((300, 1)), ridge=10)
+    assert np.linalg.matrix_rank(clicked @ changed) == 8
+    assert (
+        np.linalg.matrix_rank(fit(clicked @ news, rng.random((300, 1))).apply(clicked @ news)) == 8
+    )
+
+
+@pytest.mark.parametrize("concepts", [np.zeros((300, 0)), np.full((300, 2), 0.5)])
+def test_news_stay_as_they_are_where_nothing_is_believed(rng, concepts):
+    news = rng.standard_normal((40, 4))
+    np.testing.assert_array_equal(from_sums(news, _clicks(rng), concepts, ridge=10), news)

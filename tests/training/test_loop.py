@@ -72,13 +72,34 @@ def test_news_are_ranked_by_what_is_charged_for_unless_they_are_read_apart(
     assert torch.equal(after.ranked, before.ranked) == apart
 
 
-@pytest.mark.parametrize("apart", [False, True])
-def test_a_warm_start_ranks_news_as_they_are_read(apart, corpus, tiny_config, tmp_path, cpu):
-    model = tiny_config.model.model_copy(update={"read_apart": apart})
-    trainer = trainer_of(corpus, tiny_config.model_copy(update={"model": model}), tmp_path, cpu)
+def started(corpus, config, tmp_path, cpu, *, apart):
+    """Start news ids; return them as they are read and as they are ranked, a row each news."""
+    model = config.model.model_copy(update={"read_apart": apart})
+    trainer = trainer_of(corpus, config.model_copy(update={"model": model}), tmp_path, cpu)
     ids = trainer.model.news_encoder.tables.collection.embeddings["id"].weight
-    read, ranked = trainer.model.sides(ids[corpus.news.features.ids])
-    torch.testing.assert_close(ranked, read)
+    return trainer.model.sides(ids[corpus.news.features.ids])
+
+
+def test_a_warm_start_ranks_news_as_they_are_read(corpus, tiny_config, tmp_path, cpu):
+    believing = started(corpus, tiny_config, tmp_path, cpu, apart=False)
+    torch.testing.assert_close(*believing)
+    off = fairness(tiny_config, decomposed=False)
+    torch.testing.assert_close(*started(corpus, off, tmp_path, cpu, apart=True))
+
+
+def test_news_read_apart_start_without_what_is_believed_of_readers(
+    corpus, tiny_config, tmp_path, cpu
+):
+    read, ranked = started(corpus, tiny_config, tmp_path, cpu, apart=True)
+    train, readers = corpus.split.train, corpus.log.reader_of_click
+    clicked = np.zeros((len(corpus.log.user_ids), len(corpus.log.news_ids)))
+    clicked[readers[train], corpus.log.clicks.news[train]] = 1
+    known = corpus.beliefs - corpus.beliefs.mean(axis=0)
+    told = [
+        known.T @ (clicked @ side.detach().numpy() / clicked.sum(axis=1, keepdims=True) ** 0.5)
+        for side in (read, ranked)
+    ]
+    assert np.abs(told[0]).max() < 1e-3 < 0.1 < np.abs(told[1]).max()
 
 
 @pytest.mark.parametrize(("preset", "computed"), [("off", False), ("default", True)])
