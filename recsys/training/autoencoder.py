@@ -23,7 +23,7 @@ def factors(clicked: csr_array, dim: int) -> Float[np.ndarray, "news dim"]:
 
     Args:
         clicked: Readers by news; anything above 0 is a click.
-        dim: Length of a vector; padded with zeros if there are fewer news.
+        dim: Length of a vector, the strongest factor last; zeros in front if there are fewer news.
 
     Returns:
         A row for each news; zeros for one that nobody clicked, or that is beyond
@@ -49,4 +49,4 @@ def _factors(clicked: csr_array, dim: int) -> Float[np.ndarray, "kept dim"]:
     number = len(weights)
     size = min(dim, number)
     values, vectors = eigh(weights, subset_by_index=[number - size, number - 1])
-    return np.pad(vectors * np.sqrt(np.maximum(values, 0)), ((0, 0), (0, dim - size)))
+    return np.pad(vectors * np.sqrt(np.maximum(values, 0)), ((0, 0), (dim - size, 0)))

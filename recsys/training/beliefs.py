@@ -29,22 +29,23 @@ from recsys.training.attributes import ReaderAttributes
 
 logger = logging.getLogger(__name__)
 
-FOLDS, COMPONENTS, FACTORS, KERNEL_READERS = 5, 48, 16, 4000
+FOLDS, COMPONENTS, FACTORS, FEW_FACTORS, KERNEL_READERS = 5, 48, 32, 16, 4000
 """Readers beyond `KERNEL_READERS` are drawn from for the kernel estimators: they are quadratic."""
 PRIOR_CLICKS = 3.0
 """Of each topic, that a leaning starts from: a single click says little."""
 
 
 class Views(NamedTuple):
-    """Readers four times."""
+    """Readers five times."""
 
     clicks: csr_array
     """News and topics clicked."""
     directions: Float[np.ndarray, "readers components"]
     """Principal directions of these."""
-    tastes: Float[np.ndarray, "readers factors"]
-    """Few factors of a linear autoencoder, as a recommender sees them: what only pairs of tastes
-    tell is found here."""
+    factors: Float[np.ndarray, "readers factors"]
+    """Factors of a linear autoencoder, as a recommender sees them."""
+    tastes: Float[np.ndarray, "readers few"]
+    """The strongest of these: what only pairs of tastes tell is found here."""
     leanings: Float[np.ndarray, "readers topics"]
     """How much more often than all others a reader clicked each topic, as a logarithm."""
 
@@ -109,10 +110,11 @@ def _views(log: ReadingLog, topics: Sequence[np.ndarray], train: np.ndarray, see
     clicks = csr_array(hstack([rare, *map(normalize, counts)]))
     size = min(COMPONENTS, min(clicks.shape) - 1)
     directions = TruncatedSVD(size, random_state=seed).fit_transform(clicks)
-    tastes = clicked @ autoencoder.factors(clicked, FACTORS)
     often = np.sqrt(1 + clicked.sum(axis=1))
+    factors = clicked @ autoencoder.factors(clicked, FACTORS) / often[:, None]
+    tastes = factors[:, -FEW_FACTORS:]
     leanings = np.hstack([_leanings(count.toarray()) for count in counts])
-    return Views(clicks, directions, tastes / often[:, None], leanings)
+    return Views(clicks, directions, factors, tastes, leanings)
 
 
 def _leanings(clicks: Float[np.ndarray, "readers topics"]) -> Float[np.ndarray, "readers topics"]:
@@ -144,10 +146,12 @@ def _believe(
 def _scores(
     views: Views, fit: np.ndarray, labels: np.ndarray, seed: int
 ) -> Float[np.ndarray, "readers scores"]:
-    """Fit a linear estimator to all that is known, a kernel one to each view of few numbers."""
+    """Fit linear estimators to all that is known, kernel ones to each view of few numbers."""
     some = pd.Series(fit).sample(min(len(fit), KERNEL_READERS), random_state=seed).to_numpy()
     linear = LogisticRegression(max_iter=500).fit(views.clicks[fit], labels[fit])
-    guesses = [linear.decision_function(views.clicks)]
+    dense = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+    dense.fit(views.factors[fit], labels[fit])
+    guesses = [linear.decision_function(views.clicks), dense.decision_function(views.factors)]
     for view, width in ((views.directions, 1.0), (views.tastes, 0.3), (views.leanings, 0.3)):
         kernel = make_pipeline(StandardScaler(), SVC(gamma=width / view.shape[1]))
         guesses.append(kernel.fit(view[some], labels[some]).decision_function(view))

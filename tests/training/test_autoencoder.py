@@ -58,7 +58,9 @@ def test_without_a_click_there_is_no_direction():
     assert not factors(csr_array((3, 5)), 4).any()
 
 
-def test_more_dimensions_than_news_are_padded_with_nothing(clicks):
-    found = factors(clicks, 32)
-    assert found.shape == (20, 32)
-    assert (found[:, 20:] == 0).all()
+def test_the_strongest_factors_are_last_and_zeros_stand_for_those_there_are_not(clicks):
+    many, few = factors(clicks, 30), factors(clicks, 3)
+    lengths = np.square(many).sum(axis=0)
+    assert not lengths[:10].any()
+    assert (np.diff(lengths) >= -1e-6).all()
+    np.testing.assert_allclose(np.abs(many[:, -3:]), np.abs(few), atol=1e-5)
