@@ -32,6 +32,7 @@ from pipelines.simulate import simulate
 from pipelines.train import train
 from recsys import config as settings
 from recsys.data.dataset import Dataset
+from recsys.errors import InputError, Interrupted
 from recsys.simulation.config import WorldConfig
 from recsys.training.settings import TrainConfig
 from recsys.training.truth import METRIC
@@ -59,7 +60,12 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="of the training, as in seed=1")
     options = parser.parse_args()
     seeds = range(options.first, options.first + options.worlds)
-    result = summary({seed: compared(options.out, seed, options.set) for seed in seeds})
+    try:
+        result = summary({seed: compared(options.out, seed, options.set) for seed in seeds})
+    except InputError as error:
+        parser.exit(2, f"{error}\n")
+    except (Interrupted, KeyboardInterrupt):
+        parser.exit(130, "stopped; the same command goes on\n")
     text = json.dumps(result, indent=2)
     (options.out / "weighting.json").write_text(text, encoding="utf-8")
     print(text)

@@ -79,9 +79,9 @@ def from_sums(
         A = X^\top D^{-1/2} \bar Z, \quad P = (X^\top X + \lambda I)^{-1}
 
     with clicks X, the number of each reader's clicks D and centred concepts Z: of all R with
-    :math:`A^\top R = 0`, the one whose sums differ least from those of E. LEACE takes a whole
-    direction away from readers' vectors, with all that is not the concept's in it; here every news
-    pays for its own part, and as many directions are left as there were.
+    :math:`A^\top R = 0`, the one whose sums, and with weight :math:`\lambda` which itself, differ
+    least from E. LEACE takes a whole direction away from readers' vectors, with all that is not the
+    concept's in it; here every news pays for its own part, and no direction is lost.
 
     Args:
         news: What is summed.
@@ -93,6 +93,8 @@ def from_sums(
     clicks, known = clicked[readers], concepts[readers].astype(np.float64)
     basis, strength, _ = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)
     basis = basis[:, strength > 1e-3 * strength.max(initial=0)]  # groups that make up a whole
+    if not basis.shape[1]:
+        return news
     told = clicks.T @ (basis / np.sqrt(clicks.sum(axis=1))[:, None])
     together = (clicks.T @ clicks).toarray()
     together[np.diag_indices_from(together)] += ridge
