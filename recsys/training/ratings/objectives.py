@@ -121,3 +121,6 @@ class DoublyRobust(nn.Module):
         whole = (batch.whole_readers, batch.whole_news)
         loss = cross_entropy(self.recommender(*whole), self.labels(*whole))
         return loss + self.penalty * self.recommender.norm()
+
+
+Objective = Observed | Implicit | DoublyRobust

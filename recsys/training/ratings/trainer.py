@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32, Float64
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from recsys.errors import DataError, RecsysError
@@ -23,7 +23,7 @@ from recsys.training.ratings.fold import Fold, as_tensors
 from recsys.training.ratings.imputation import Imputation, cross_fit
 from recsys.training.ratings.loop import Loop, Ratings, Reweigh
 from recsys.training.ratings.methods import GIVEN, KERNELS, Method, MethodsConfig
-from recsys.training.ratings.objectives import DoublyRobust, Implicit, Observed
+from recsys.training.ratings.objectives import DoublyRobust, Implicit, Objective, Observed
 from recsys.training.ratings.targeting import Targeted, fluctuation
 
 Recommender = Factorisation | Imputation
@@ -72,8 +72,7 @@ class Trainer:
             imputation = self._imputation(penalty)
             return imputation, self._validate(imputation)
         objective = self._objective(method, penalty, generator)
-        recommender: Factorisation = objective.recommender  # type: ignore[assignment]
-        ratings = self._ratings(method)
+        recommender, ratings = objective.recommender, self._ratings(method)
         trained = Loop(self.config.loop, self.fold.study.shape, generator).fit(
             objective,
             ratings,
@@ -110,7 +109,7 @@ class Trainer:
             raise RecommenderDiverged
         return float(roc_auc_score(labels, scores))
 
-    def _objective(self, method: Method, penalty: float, generator: torch.Generator) -> nn.Module:
+    def _objective(self, method: Method, penalty: float, generator: torch.Generator) -> Objective:
         model = self._model(method.given, generator)
         if method.objective == "dr":
             return DoublyRobust(model, self._labels(method), penalty)

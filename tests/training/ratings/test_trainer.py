@@ -14,6 +14,7 @@ from recsys.training.ratings.loop import LoopConfig
 from recsys.training.ratings.methods import Method, MethodsConfig
 from recsys.training.ratings.study import Study
 from recsys.training.ratings.trainer import RecommenderDiverged, Trainer
+from tests.training.ratings.chosen import table
 
 CONFIG = MethodsConfig(
     loop=LoopConfig(max_epochs=3, batch=500),
@@ -28,47 +29,6 @@ EVERY = [
     *("naive+content", "ips:kernel-adaptive+exposure+content"),
 ]
 CONTENT = np.eye(50, 5, dtype=np.float32)
-
-
-def table(poison=False):
-    """Readers mostly rate what they like; a random part is rated by chance."""
-    rng = np.random.default_rng(0)
-    readers, news = np.divmod(np.arange(40 * 50), 50)
-    taste = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 50))
-    value = np.clip(np.round(3 + taste[readers, news]), 1, 5)
-    chosen = rng.random(2000) < 0.1 + 0.3 * (value >= 3)
-    by_chance = ~chosen & (rng.random(2000) < 0.2)
-    frame = pd.DataFrame(
-        {
-            "user_id": readers.astype(str),
-            "news_id": news.astype(str),
-            "value": value.astype(np.float32),
-            "randomised": by_chance,
-        }
-    )[chosen | by_chance].reset_index(drop=True)
-    if poison:
-        study = Study.of(frame, calibration=0.2, rng=np.random.default_rng(0))
-        judged = by_chance[chosen | by_chance].nonzero()[0]
-        held = np.random.default_rng(0).random(len(frame)) < 0.2
-        rows = judged[~held[judged]]
-        assert len(rows) == len(study.test)
-        frame.loc[rows, "value"] = 6 - frame.loc[rows, "value"]
-    return frame
-
-
-def fold(poison=False):
-    study = Study.of(table(poison), calibration=0.2, rng=np.random.default_rng(0))
-    return Fold.draw(study, seed=0)
-
-
-@pytest.fixture(scope="module")
-def honest():
-    return fold()
-
-
-@pytest.fixture(scope="module")
-def poisoned():
-    return fold(poison=True)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -128,27 +88,6 @@ def test_pairs_without_a_positive_weigh_what_is_asked_for_in_wmf_alone(honest):
     assert {name: each.unlabelled for name, each in made.items()} == {"wmf": 0.2, "rel-mf": 1.0}
 
 
-def test_the_calibration_part_is_never_judged_on(honest):
-    study = honest.study
-
-    def codes(rated):
-        return set(zip(rated.pairs.readers, rated.pairs.news, strict=True))
-
-    assert not codes(study.calibration) & codes(study.test)
-    assert len(study.calibration) + len(study.test) == table()["randomised"].sum()
-
-
-def test_training_and_validation_are_apart_and_all_that_was_chosen(honest):
-    assert len(honest.training) + len(honest.validation) == len(honest.study.chosen)
-
-
-def test_rare_news_are_those_with_the_fewest_chosen_ratings(honest):
-    study = honest.study
-    counts = np.bincount(study.chosen.pairs.news, minlength=50)
-    rare = study.rare(0.5)
-    assert counts[study.test.pairs.news[rare]].max() <= counts[study.test.pairs.news[~rare]].min()
-
-
 def test_adaptive_weights_change_while_the_recommender_learns(honest):
     trainer = Trainer(honest, CONFIG)
     method = Method.parse("ips:kernel-adaptive")
@@ -183,12 +122,6 @@ def test_content_lets_a_news_without_ratings_be_told_from_others():
 def test_content_is_refused_where_nothing_tells_news_apart(honest):
     with pytest.raises(DataError, match="tells news apart"):
         Trainer(honest, CONFIG, CONTENT[:, :0]).train(Method.parse("naive+content"), 0.01)
-
-
-def test_ratings_without_a_randomised_part_are_refused():
-    frame = table().query("not randomised")
-    with pytest.raises(DataError, match="randomised ones to judge on"):
-        Study.of(frame, calibration=0.1, rng=np.random.default_rng(0))
 
 
 def flipped(fold):
