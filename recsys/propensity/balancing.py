@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from recsys.config import Config
 from recsys.errors import DataError
@@ -85,7 +86,8 @@ def balance(
     _check(values, base)
     dual = _Dual(values, whole, np.log(base / base.sum()), config.slack)
     num = len(whole)
-    halves, iterations = _minimise(dual, _start(values, whole, base, config), config)
+    with threadpool_limits(limits=1):  # products with few columns: threads wait more than they work
+        halves, iterations = _minimise(dual, _start(values, whole, base, config), config)
     multipliers = halves[:num] - halves[num:]
     imbalance = dual.imbalance(multipliers)
     return Balanced(
