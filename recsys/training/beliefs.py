@@ -8,46 +8,25 @@ the estimated attribute of FairGNN (Dai and Wang, 2021, arXiv:2009.01454), witho
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from joblib import Parallel, delayed
-from scipy.sparse import csr_array, hstack
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from recsys.data.reading_log import ReadingLog
-from recsys.training import autoencoder
 from recsys.training.attributes import ReaderAttributes
+from recsys.training.views import Views, views_of
 
 logger = logging.getLogger(__name__)
 
-FOLDS, COMPONENTS, FACTORS, FEW_FACTORS, KERNEL_READERS = 5, 48, 32, 16, 4000
+FOLDS, KERNEL_READERS = 5, 4000
 """Readers beyond `KERNEL_READERS` are drawn from for the kernel estimators: they are quadratic."""
-PRIOR_CLICKS = 3.0
-"""Of each topic, that a leaning starts from: a single click says little."""
-
-
-class Views(NamedTuple):
-    """Readers five times."""
-
-    clicks: csr_array
-    """News and topics clicked."""
-    directions: Float[np.ndarray, "readers components"]
-    """Principal directions of these."""
-    factors: Float[np.ndarray, "readers factors"]
-    """Factors of a linear autoencoder, as a recommender sees them."""
-    tastes: Float[np.ndarray, "readers few"]
-    """The strongest of these: what only pairs of tastes tell is found here."""
-    leanings: Float[np.ndarray, "readers topics"]
-    """How much more often than all others a reader clicked each topic, as a logarithm."""
 
 
 def beliefs(
@@ -74,7 +53,7 @@ def beliefs(
         than two of these is left out, with a warning.
     """
     remembered = np.flatnonzero(log.clicks.slate < 0)
-    views = _views(log, topics, np.concatenate([remembered, train]), seed)
+    views = views_of(log, topics, np.concatenate([remembered, train]), seed=seed)
     found = {}
     for index, name in enumerate(attributes.names):
         labels, known = attributes.labels[:, index], attributes.known[:, index]
@@ -93,44 +72,13 @@ def beliefs(
     return found
 
 
-def _views(log: ReadingLog, topics: Sequence[np.ndarray], train: np.ndarray, seed: int) -> Views:
-    """Describe readers by their clicks, rare news counting more, and by shares of topics.
-
-    Salton and Buckley, 1988, doi:10.1016/0306-4573(88)90021-0; each block has length 1.
-    """
-    readers, news = log.reader_of_click[train], log.clicks.news[train]
-    shape = (len(log.user_ids), len(log.news_ids))
-    clicked = csr_array((np.ones(len(train)), (readers, news)), shape=shape)
-    rare = TfidfTransformer(sublinear_tf=True).fit_transform(clicked)
-    ones, number = np.ones(len(train)), len(log.user_ids)
-    counts = [
-        csr_array((ones, (readers, topic[news])), shape=(number, topic.max() + 1))
-        for topic in topics
-    ]
-    clicks = csr_array(hstack([rare, *map(normalize, counts)]))
-    size = min(COMPONENTS, min(clicks.shape) - 1)
-    directions = TruncatedSVD(size, random_state=seed).fit_transform(clicks)
-    often = np.sqrt(1 + clicked.sum(axis=1))
-    factors = clicked @ autoencoder.factors(clicked, FACTORS) / often[:, None]
-    tastes = factors[:, -FEW_FACTORS:]
-    leanings = np.hstack([_leanings(count.toarray()) for count in counts])
-    return Views(clicks, directions, factors, tastes, leanings)
-
-
-def _leanings(clicks: Float[np.ndarray, "readers topics"]) -> Float[np.ndarray, "readers topics"]:
-    """Compare clicks with as many spread over the topics as all readers' are."""
-    expected = clicks.sum(axis=1, keepdims=True) * (clicks.sum(axis=0) / clicks.sum())
-    leanings: np.ndarray = np.log((clicks + PRIOR_CLICKS) / (expected + PRIOR_CLICKS))
-    return leanings
-
-
 def _believe(
     views: Views, labels: np.ndarray, known: np.ndarray, seed: int
 ) -> Float[np.ndarray, "readers values"]:
     """Calibrate all estimators; known readers are judged out of fold."""
     at = np.flatnonzero(known)
     values = len(np.unique(labels[at]))
-    scores = np.zeros((len(labels), len(views) * values))
+    scores = np.zeros((len(labels), sum(view.shape[1] > 0 for view in views) * values))
     cut = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     folds = list(cut.split(at, labels[at]))
     in_threads = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
@@ -152,7 +100,8 @@ def _scores(
     dense = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
     dense.fit(views.factors[fit], labels[fit])
     guesses = [linear.decision_function(views.clicks), dense.decision_function(views.factors)]
-    for view, width in ((views.directions, 1.0), (views.tastes, 0.3), (views.leanings, 0.3)):
+    topical = [(view, 0.3) for view in (views.leanings, views.likings) if view.shape[1]]
+    for view, width in ((views.directions, 1.0), (views.tastes, 0.3), *topical):
         kernel = make_pipeline(StandardScaler(), SVC(gamma=width / view.shape[1]))
         guesses.append(kernel.fit(view[some], labels[some]).decision_function(view))
     return np.hstack([_columns(guess) for guess in guesses])

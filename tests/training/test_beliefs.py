@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from recsys.data.reading_log import Clicks, ReadingLog, Shown
 from recsys.training.attributes import ReaderAttributes
 from recsys.training.beliefs import FOLDS, beliefs
+from tests.training.logs import log_from
 
 READERS, NEWS = 300, 40
 
@@ -14,11 +14,7 @@ def log_of(rng, told):
     bits = rng.integers(2, size=READERS)
     even = rng.random((READERS, 20)) < 0.5 + told * (bits[:, None] - 0.5)
     news = 2 * rng.integers(NEWS // 2, size=even.shape) + ~even
-    flat = np.arange(news.size)
-    shown = Shown(*(np.zeros(0),) * 7)
-    clicks = Clicks(np.arange(READERS + 1) * 20, news.ravel(), flat, flat)
-    names = [str(i) for i in range(NEWS)], [str(i) for i in range(READERS)]
-    return bits, ReadingLog(names[0], NEWS, names[1], shown, clicks)
+    return bits, log_from(news, np.ones(news.shape, dtype=bool), NEWS)
 
 
 def attributes_of(bits, known):
@@ -69,14 +65,25 @@ def test_many_leanings_to_rare_topics_are_believed(rng):
     odds = np.hstack([np.full((READERS, 1), 100.0), np.where(favoured, 1.4, 0.7)])
     topic = np.array([rng.choice(41, 80, p=each / each.sum()) for each in odds])
     news = topic * 50 + rng.integers(50, size=topic.shape)
-    flat = np.arange(news.size)
-    names = [str(i) for i in range(41 * 50)], [str(i) for i in range(READERS)]
-    clicks = Clicks(np.arange(READERS + 1) * 80, news.ravel(), flat, flat)
-    log = ReadingLog(names[0], len(names[0]), names[1], Shown(*(np.zeros(0),) * 7), clicks)
+    log = log_from(news, np.ones(news.shape, dtype=bool), 41 * 50)
     known = np.arange(READERS) < READERS // 2
-    topics = [np.arange(41).repeat(50)]
-    found = beliefs(log, topics, attributes_of(bits, known), flat, seed=0)["bit"]
+    topics, train = [np.arange(41).repeat(50)], np.arange(news.size)
+    found = beliefs(log, topics, attributes_of(bits, known), train, seed=0)["bit"]
     assert roc_auc_score(bits[~known], found[~known, 1]) > 0.95
+
+
+def test_readers_are_believed_by_what_they_passed_over(rng):
+    # Each clicks as many even as odd news, but those of one group pass over more even ones.
+    bits = rng.integers(2, size=READERS)
+    even = np.tile([True, False], (READERS, 20))
+    shown_odd = np.where(bits == 1, 0.8, 0.2)[:, None]
+    passed = rng.random((READERS, 20)) > shown_odd
+    news = 2 * rng.integers(NEWS // 2, size=(READERS, 60)) + ~np.hstack([passed, even])
+    log = log_from(news, np.arange(60) >= np.full((READERS, 1), 20), NEWS)
+    known = np.arange(READERS) < READERS // 2
+    topics, train = [np.arange(NEWS) % 2], np.arange(log.clicks.news.size)
+    found = beliefs(log, topics, attributes_of(bits, known), train, seed=0)["bit"]
+    assert roc_auc_score(bits[~known], found[~known, 1]) > 0.9
 
 
 def test_an_attribute_too_few_readers_state_is_left_out_aloud(rng, caplog):
