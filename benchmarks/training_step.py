@@ -128,7 +128,7 @@ def pack(tokens: Tensor, history: np.ndarray, candidates: np.ndarray, clicks: Te
     none = torch.zeros(len(tokens), dtype=torch.long)
     labels = torch.zeros(len(history), 0, dtype=torch.long)
     return Batch(
-        news=NewsFeatures(none, tokens, none, none, torch.zeros(len(tokens), 0)),
+        news=NewsFeatures(none, tokens, none, none, torch.zeros(len(tokens), 0), none + 1.0),
         history=torch.from_numpy(history),
         history_mask=torch.ones(history.shape, dtype=torch.bool),
         candidates=torch.from_numpy(candidates),

@@ -85,7 +85,7 @@ def from_sums(
 
     Args:
         news: What is summed.
-        clicked: Readers by news, 1 for a click; readers without one have no part.
+        clicked: Readers by news, 1 or what a click counts; readers without one have no part.
         concepts: What is known, or believed, of each reader.
         ridge: Lambda, in clicks: how dear it is to change what few clicked.
     """

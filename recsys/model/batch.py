@@ -19,6 +19,8 @@ class NewsFeatures(NamedTuple):
     """0 unknown."""
     document: Float[Tensor, "items document"]
     """Ready-made document vectors; zero, or of width 0, where the data has none."""
+    evenness: Float[Tensor, " items"]
+    """What a click of it counts in a history: 1, or what evens out which topics were offered."""
 
 
 class Batch(NamedTuple):

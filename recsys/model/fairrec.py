@@ -113,7 +113,7 @@ class FairRec(nn.Module):
 
     def forward(self, batch: Batch) -> Interest:
         """Encode the batch's news once and its readers twice."""
-        news = self.sides(self.news_encoder(batch.news))
+        news = self.sides(self.news_encoder(batch.news), batch.news.evenness)
         bias_free = self.bias_free(news.read, batch.history, batch.history_mask)
         aside, bias_aware = torch.zeros_like(news.read), torch.zeros_like(bias_free)
         if self._decomposed:
@@ -127,6 +127,9 @@ class FairRec(nn.Module):
             aside=aside,
         )
 
-    def sides(self, encoded: Float[Tensor, "items width"]) -> NewsVectors:
+    def sides(
+        self, encoded: Float[Tensor, "items width"], evenness: Float[Tensor, " items"]
+    ) -> NewsVectors:
         """Tell what is read from what is ranked in what the news encoder gives."""
-        return NewsVectors(read=encoded[:, : self.dim], ranked=encoded[:, -self.dim :])
+        read = encoded[:, : self.dim] * evenness[:, None]
+        return NewsVectors(read=read, ranked=encoded[:, -self.dim :])

@@ -23,6 +23,9 @@ class NewsEncoderConfig(Config):
         default=("title", "category", "subcategory", "document"), min_length=1
     )
     """Some of title, category, subcategory, document, id."""
+    even_supply: bool = False
+    """Let a click count less, in a history, the more of its topic was shown around then, as if all
+    topics had been offered evenly: see `recsys.training.supply`. For encoders that sum clicks."""
     word_dim: Width = 64
     """Width of the word table; a multiple of 4."""
     title_tokens: PositiveInt = 30

@@ -12,6 +12,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.reading_log import ReadingLog
 from recsys.model.batch import NewsFeatures
 from recsys.model.news_encoder import FeatureSizes, NewsEncoderConfig
+from recsys.training.supply import evenness
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
 
@@ -74,6 +75,7 @@ def describe(
         categories=torch.from_numpy(categories),
         subcategories=torch.from_numpy(subcategories),
         document=torch.from_numpy(document),
+        evenness=torch.from_numpy(_evenness(log, categories, subcategories, config)),
     )
     sizes = FeatureSizes(
         words=tokenizer.get_vocab_size(),
@@ -98,6 +100,15 @@ def _tokens(tokenizer: Tokenizer, titles: pd.Series, num_news: int, length: int)
         words = encoding.ids[:length]
         tokens[row, : len(words)] = words
     return tokens
+
+
+def _evenness(
+    log: ReadingLog, categories: np.ndarray, subcategories: np.ndarray, config: NewsEncoderConfig
+) -> np.ndarray:
+    """Even out the finest topics that are a view, if that is wanted."""
+    if not config.even_supply:
+        return np.ones(len(log.news_ids), dtype=np.float32)
+    return evenness(log, subcategories if "subcategory" in config.views else categories)
 
 
 def _documents(news: pd.DataFrame, num_news: int) -> np.ndarray:

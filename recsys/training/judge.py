@@ -27,7 +27,9 @@ def encode_news(model: FairRec, corpus: Corpus) -> NewsVectors:
     Raises:
         VectorsOverflow: A number is too large for that.
     """
-    return model.sides(encode_all(model.news_encoder, corpus))
+    encoded = encode_all(model.news_encoder, corpus)
+    sides = model.sides(encoded, corpus.news.features.evenness.to(encoded.device))
+    return NewsVectors(*(_served(side).float() for side in sides))
 
 
 @torch.no_grad()

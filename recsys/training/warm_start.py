@@ -37,7 +37,9 @@ def warm_start(
     if "id" not in model.news_encoder.topics:
         return False
     train, log = corpus.split.train, corpus.log
-    ids = corpus.news.features.ids.numpy()[log.clicks.news[train]]
+    features = corpus.news.features
+    id_of = features.ids.numpy()
+    ids = id_of[log.clicks.news[train]]
     train, ids = train[ids > 0], ids[ids > 0]
     table = model.news_encoder.tables.collection.embeddings["id"].weight
     shape = (len(log.user_ids), len(table))
@@ -50,7 +52,9 @@ def warm_start(
     ranked = factors[kept] / np.sqrt(np.square(factors[kept]).sum(axis=1).mean())
     sides = [ranked]
     if table.shape[1] > model.dim:
-        clicked = (clicked[:, kept] > 0).astype(float)
-        sides.insert(0, erasure.from_sums(ranked, clicked, beliefs, ridge=RIDGE))
+        counts = np.ones(len(table))
+        counts[id_of] = features.evenness.numpy()
+        read = csr_array((clicked > 0) * counts)[:, kept]
+        sides.insert(0, erasure.from_sums(ranked, read, beliefs, ridge=RIDGE))
     table[torch.from_numpy(kept)] = torch.from_numpy(np.hstack(sides)).to(table)
     return True

@@ -15,6 +15,7 @@ def features(**given):
         "categories": torch.tensor([1, 0]),
         "subcategories": torch.tensor([2, 0]),
         "document": torch.stack([torch.ones(5), torch.zeros(5)]),
+        "evenness": torch.ones(2),
     }
     return NewsFeatures(**{**defaults, **given})
 

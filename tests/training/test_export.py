@@ -48,6 +48,18 @@ def test_the_bundled_encoder_gives_the_bundled_vectors(exported):
     np.testing.assert_allclose(vector.half().numpy()[0], readers.vectors[3], atol=2e-3)
 
 
+def test_bundled_news_are_read_for_what_they_count(exported, corpus, tiny_dataset, tiny_config):
+    trainer, plain, _ = exported
+    counts = torch.linspace(0.5, 1.5, len(corpus.log.news_ids))
+    features = corpus.news.features._replace(evenness=counts)
+    uneven = replace(corpus, news=replace(corpus.news, features=features))
+    bundle, _ = export.bundle(trainer, uneven, tiny_dataset, tiny_config, now=NOW)
+    np.testing.assert_array_equal(bundle.catalogue.vectors, plain.catalogue.vectors)
+    wanted = plain.catalogue.read_vectors.astype(np.float32) * counts.numpy()[:, None]
+    np.testing.assert_allclose(bundle.catalogue.read_vectors, wanted, rtol=1e-3)
+    assert not np.array_equal(bundle.readers.vectors, plain.readers.vectors)
+
+
 def test_bias_aware_vectors_know_of_news_what_stands_aside(exported, corpus, tiny_config, cpu):
     trainer, bundle, aware = exported
     model, readers = trainer.model, bundle.readers

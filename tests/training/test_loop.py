@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -77,7 +79,7 @@ def started(corpus, config, tmp_path, cpu, *, apart):
     model = config.model.model_copy(update={"read_apart": apart})
     trainer = trainer_of(corpus, config.model_copy(update={"model": model}), tmp_path, cpu)
     ids = trainer.model.news_encoder.tables.collection.embeddings["id"].weight
-    return trainer.model.sides(ids[corpus.news.features.ids])
+    return trainer.model.sides(ids[corpus.news.features.ids], corpus.news.features.evenness)
 
 
 def test_a_warm_start_ranks_news_as_they_are_read(corpus, tiny_config, tmp_path, cpu):
@@ -87,16 +89,21 @@ def test_a_warm_start_ranks_news_as_they_are_read(corpus, tiny_config, tmp_path,
     torch.testing.assert_close(*started(corpus, off, tmp_path, cpu, apart=True))
 
 
+@pytest.mark.parametrize("least", [1.0, 0.3])
 def test_news_read_apart_start_without_what_is_believed_of_readers(
-    corpus, tiny_config, tmp_path, cpu
+    least, corpus, tiny_config, tmp_path, cpu
 ):
+    counts = torch.linspace(least, 1, len(corpus.log.news_ids))
+    features = corpus.news.features._replace(evenness=counts)
+    corpus = replace(corpus, news=replace(corpus.news, features=features))
     read, ranked = started(corpus, tiny_config, tmp_path, cpu, apart=True)
     train, readers = corpus.split.train, corpus.log.reader_of_click
     clicked = np.zeros((len(corpus.log.user_ids), len(corpus.log.news_ids)))
     clicked[readers[train], corpus.log.clicks.news[train]] = 1
     known = corpus.beliefs - corpus.beliefs.mean(axis=0)
+    often = clicked @ counts.numpy()
     told = [
-        known.T @ (clicked @ side.detach().numpy() / clicked.sum(axis=1, keepdims=True) ** 0.5)
+        known.T @ (clicked @ side.detach().numpy() / often[:, None] ** 0.5)
         for side in (read, ranked)
     ]
     assert np.abs(told[0]).max() < 1e-3 < 0.1 < np.abs(told[1]).max()

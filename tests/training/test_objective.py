@@ -16,7 +16,7 @@ from recsys.training.objective import PRESETS, FairnessConfig, Objective
 def batch(negatives=(), known=True):
     none = torch.zeros(4, dtype=torch.long)
     return Batch(
-        news=NewsFeatures(none, none[:, None], none, none, torch.zeros(4, 0)),
+        news=NewsFeatures(none, none[:, None], none, none, torch.zeros(4, 0), torch.ones(4)),
         history=torch.zeros(2, 1, dtype=torch.long),
         history_mask=torch.ones(2, 1, dtype=torch.bool),
         candidates=torch.tensor([[0, 1], [2, 3]]),
