@@ -127,6 +127,9 @@ def train(
     config = config.model_copy(update={"counterfactual": counterfactual, "provenance": provenance})
     device = torch.device(_device(config.device))
     corpus = _read(dataset, config)
+    charged = config.fairness.balances and bool(corpus.groups)
+    model = config.model.settled(corpus.clicks_per_reader, charged=charged)
+    config = config.model_copy(update={"model": model})
     if seen and counterfactual:
         corpus = corpus.weighed(seen, counterfactual)
     with process_group(), alone(run, "train") as lock:

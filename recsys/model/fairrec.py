@@ -21,6 +21,12 @@ OWN_VIEWS = ("category", "subcategory", "id")
 """Of a news, that the bias-aware part looks up for itself: cheap, and enough to tell groups by."""
 
 
+MANY_CLICKS = 60
+"""Of a reader: vectors of their own for what is read have to be learned. They were worth a point of
+nDCG at 114 clicks a reader, and cost more than that at 4 (docs/fairness-research.md, section 13).
+"""
+
+
 class ModelConfig(Config):
     """Size of the networks."""
 
@@ -34,8 +40,9 @@ class ModelConfig(Config):
     """Ages (recency) or units of the additive attention (nrms) of the user encoders."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of mixed units set to zero in training."""
-    read_apart: bool = False
-    """Learn what is read of a news, in a history, apart from what is ranked, as two vectors."""
+    read_apart: bool | Literal["auto"] = False
+    """Learn what is read of a news, in a history, apart from what is ranked, as two vectors.
+    auto: where what is read is charged for, and readers have `MANY_CLICKS` to learn from."""
     max_history: PositiveInt = 50
     """Newest clicks that are read."""
     news: NewsEncoderConfig = NewsEncoderConfig()
@@ -46,6 +53,18 @@ class ModelConfig(Config):
             if self.dim % heads:
                 raise ValueError(f"{name}: expected a divisor of dim ({self.dim}), found {heads}")
         return self
+
+    def settled(self, clicks_per_reader: float, *, charged: bool) -> "ModelConfig":
+        """Return the same with what was left to the data decided.
+
+        Args:
+            clicks_per_reader: To learn from, on average.
+            charged: Whether training charges for what readers' vectors tell.
+        """
+        if self.read_apart != "auto":
+            return self
+        apart = charged and clicks_per_reader >= MANY_CLICKS
+        return self.model_copy(update={"read_apart": apart})
 
     def tower(self) -> dict[str, Any]:
         """Return the arguments of `UserEncoder`, as the bundle's manifest keeps them."""
@@ -103,7 +122,7 @@ class FairRec(nn.Module):
         """
         super().__init__()
         self._decomposed = decomposed
-        self.dim, width = config.dim, config.dim * (1 + config.read_apart)
+        self.dim, width = config.dim, config.dim * (1 + (config.read_apart is True))
         self.news_encoder = NewsEncoder(width, config.news, sizes)
         self.bias_free = UserEncoder(**config.tower())
         self.bias_aware = UserEncoder(**config.tower())

@@ -39,6 +39,12 @@ class Corpus:
     imputed: Imputed | None = None
     """What is learned from beside clicks; see `weighed`."""
 
+    @property
+    def clicks_per_reader(self) -> float:
+        """Clicks to learn from, mean over the readers who have some."""
+        readers = np.unique(self.log.reader_of_click[self.split.train])
+        return len(self.split.train) / len(readers)
+
     def weighed(self, seen: Seen, config: CounterfactualConfig) -> "Corpus":
         """Let clicks count as if everything had been seen: `recsys.training.counterfactual`."""
         counted = count(self.log, self.split.train, seen, config)
