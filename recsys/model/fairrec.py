@@ -21,7 +21,7 @@ OWN_VIEWS = ("category", "subcategory", "id")
 """Of a news, that the bias-aware part looks up for itself: cheap, and enough to tell groups by."""
 
 
-MANY_CLICKS = 60
+MANY_CLICKS = 60.0
 """Of a reader: vectors of their own for what is read have to be learned. They were worth a point of
 nDCG at 114 clicks a reader, and cost more than that at 4 (docs/fairness-research.md, section 13).
 """
