@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 
 from recsys.model.news_encoder import NewsEncoderConfig
 from recsys.training.features import learn_tokenizer
+from recsys.training.supply import evenness
+from tests.training.conftest import corpus_of
 
 
 def test_a_word_of_no_training_title_is_read_in_pieces():
@@ -34,3 +37,12 @@ def test_news_that_training_never_saw_share_the_unknown_id(corpus):
 def test_every_feature_fits_its_table(corpus, name):
     column = {"words": "tokens"}.get(name, name)
     assert getattr(corpus.news.features, column).max() < getattr(corpus.news.sizes, name)
+
+
+def test_supply_is_evened_out_only_where_that_is_wanted(tiny_dataset, tiny_config, corpus):
+    assert (corpus.news.features.evenness == 1).all()
+    news = tiny_config.model.news.model_copy(update={"even_supply": True})
+    model = tiny_config.model.model_copy(update={"news": news})
+    evened = corpus_of(tiny_dataset, tiny_config.model_copy(update={"model": model}))
+    wanted = evenness(evened.log, evened.news.features.categories.numpy())
+    np.testing.assert_array_equal(evened.news.features.evenness.numpy(), wanted)
