@@ -41,7 +41,7 @@ def evenness(log: ReadingLog, topic: Int[np.ndarray, " news"]) -> Float[np.ndarr
     offered = np.zeros((last + 1, topic.max() + 1))
     np.add.at(offered, (hour, topic[shown.news]), 1)
     around = gaussian_filter1d(offered, NEAR_HOURS, axis=0, mode="constant")
-    around /= around.sum(axis=1, keepdims=True)
+    around /= np.maximum(around.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     usual = (offered.sum(axis=0) / offered.sum())[topic]
     first = np.full(len(topic), last)
     np.minimum.at(first, shown.news, hour)

@@ -53,11 +53,7 @@ def views_of(
     shape = (len(log.user_ids), len(log.news_ids))
     clicked = csr_array((np.ones(len(train)), (readers, news)), shape=shape)
     rare = TfidfTransformer(sublinear_tf=True).fit_transform(clicked)
-    ones, number = np.ones(len(train)), len(log.user_ids)
-    counts = [
-        csr_array((ones, (readers, topic[news])), shape=(number, topic.max() + 1))
-        for topic in topics
-    ]
+    counts = [_counts(readers, news, topic, len(log.user_ids)) for topic in topics]
     clicks = csr_array(hstack([rare, *map(normalize, counts)]))
     size = min(COMPONENTS, min(clicks.shape) - 1)
     directions = TruncatedSVD(size, random_state=seed).fit_transform(clicks)
@@ -66,6 +62,11 @@ def views_of(
     tastes = factors[:, -FEW_FACTORS:]
     leanings = np.hstack([_leanings(count.toarray()) for count in counts])
     return Views(clicks, directions, factors, tastes, leanings, _likings(log, topics, train))
+
+
+def _counts(readers: np.ndarray, news: np.ndarray, topic: np.ndarray, number: int) -> csr_array:
+    """Count each reader's news of each topic."""
+    return csr_array((np.ones(len(news)), (readers, topic[news])), shape=(number, topic.max() + 1))
 
 
 def _leanings(clicks: Float[np.ndarray, "readers topics"]) -> Float[np.ndarray, "readers topics"]:
@@ -95,9 +96,8 @@ def _likings(
     readers, news = shown.reader[slate[offers]], shown.news[offers]
     likings = []
     for topic in topics:
-        offered, liked = np.zeros((2, number, topic.max() + 1))
-        np.add.at(offered, (readers, topic[news]), 1)
-        np.add.at(liked, (readers[clicked], topic[news[clicked]]), 1)
+        offered = _counts(readers, news, topic, number).toarray()
+        liked = _counts(readers[clicked], news[clicked], topic, number).toarray()
         likings.append(_more_than(liked, clicked.mean() * offered))
     return np.hstack(likings)
 

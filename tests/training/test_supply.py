@@ -35,6 +35,12 @@ def test_what_was_clicked_changes_nothing():
     np.testing.assert_array_equal(evenness(log, topic), evenness(other, topic))
 
 
+def test_a_pause_of_weeks_leaves_numbers():
+    hours = np.array([[0, 1, 2000, 2001]])
+    log = log_from(np.arange(4)[None], hours > 0, 4, hours=hours)
+    assert np.isfinite(evenness(log, np.array([0, 1, 0, 1]))).all()
+
+
 def test_news_that_were_never_shown_count_one():
     log, topic = two_spells([0], [1])
     assert evenness(log, np.append(topic, 2))[-1] == 1
