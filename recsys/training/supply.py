@@ -9,6 +9,8 @@ from recsys.data.reading_log import ReadingLog
 HOUR = 3600
 NEAR_HOURS = 48.0
 """Standard deviation of what counts as around then: about the life of a news."""
+LEAST_HOURS = 96
+"""Of a log: in a shorter one all that was offered is around then."""
 HALF_LIFE_HOURS = 12
 """From the first impression of a news, to when half of its own are over."""
 PRIOR = 0.2
@@ -31,13 +33,14 @@ def evenness(log: ReadingLog, topic: Int[np.ndarray, " news"]) -> Float[np.ndarr
         topic: A number for the topic of each news.
 
     Returns:
-        Positive, at most ``(1 + PRIOR) / PRIOR``; 1 for news that were never shown.
+        Positive, at most ``(1 + PRIOR) / PRIOR``; 1 for news that were never shown, and
+        for all news of a log shorter than `LEAST_HOURS`.
     """
     shown, weights = log.shown, np.ones(len(topic), dtype=np.float32)
-    if not len(shown.news):
+    hour = np.repeat((shown.time - shown.time.min(initial=0)) // HOUR, np.diff(shown.offsets))
+    last = hour.max(initial=0)
+    if last < LEAST_HOURS:
         return weights
-    hour = np.repeat((shown.time - shown.time.min()) // HOUR, np.diff(shown.offsets))
-    last = hour.max()
     offered = np.zeros((last + 1, topic.max() + 1))
     np.add.at(offered, (hour, topic[shown.news]), 1)
     around = gaussian_filter1d(offered, NEAR_HOURS, axis=0, mode="constant")

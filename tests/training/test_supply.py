@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from recsys.training.supply import PRIOR, evenness
+from recsys.training.supply import LEAST_HOURS, PRIOR, evenness
 from tests.training.logs import log_from
 
 
@@ -39,6 +39,14 @@ def test_a_pause_of_weeks_leaves_numbers():
     hours = np.array([[0, 1, 2000, 2001]])
     log = log_from(np.arange(4)[None], hours > 0, 4, hours=hours)
     assert np.isfinite(evenness(log, np.array([0, 1, 0, 1]))).all()
+
+
+def test_in_a_log_of_few_days_clicks_count_alike():
+    topic = np.array([0, 0, 1, 1])
+    for last, alike in ((LEAST_HOURS - 1, True), (LEAST_HOURS, False)):
+        hours = np.array([[0, 1, last - 1, last]])
+        log = log_from(np.arange(4)[None], hours > 0, 4, hours=hours)
+        assert (evenness(log, topic) == 1).all() == alike
 
 
 def test_news_that_were_never_shown_count_one():
