@@ -37,10 +37,10 @@ def evenness(log: ReadingLog, topic: Int[np.ndarray, " news"]) -> Float[np.ndarr
         for all news of a log shorter than `LEAST_HOURS`.
     """
     shown, weights = log.shown, np.ones(len(topic), dtype=np.float32)
-    hour = np.repeat((shown.time - shown.time.min(initial=0)) // HOUR, np.diff(shown.offsets))
-    last = hour.max(initial=0)
-    if last < LEAST_HOURS:
+    if not len(shown.news) or np.ptp(shown.time) < LEAST_HOURS * HOUR:
         return weights
+    hour = np.repeat((shown.time - shown.time.min()) // HOUR, np.diff(shown.offsets))
+    last = hour.max()
     offered = np.zeros((last + 1, topic.max() + 1))
     np.add.at(offered, (hour, topic[shown.news]), 1)
     around = gaussian_filter1d(offered, NEAR_HOURS, axis=0, mode="constant")

@@ -43,8 +43,9 @@ def test_a_pause_of_weeks_leaves_numbers():
 
 def test_in_a_log_of_few_days_clicks_count_alike():
     topic = np.array([0, 0, 1, 1])
+    since_1970 = 480_000
     for last, alike in ((LEAST_HOURS - 1, True), (LEAST_HOURS, False)):
-        hours = np.array([[0, 1, last - 1, last]])
+        hours = since_1970 + np.array([[0, 1, last - 1, last]])
         log = log_from(np.arange(4)[None], hours > 0, 4, hours=hours)
         assert (evenness(log, topic) == 1).all() == alike
 
