@@ -1,7 +1,7 @@
 """A linear autoencoder of clicks in closed form: which news go together, and a vector for each."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
@@ -30,13 +30,18 @@ def factors(clicked: csr_array, dim: int) -> Float[np.ndarray, "news dim"]:
         `LARGEST_CATALOGUE`.
     """
     clicked = (clicked > 0).astype(float)
-    counts = clicked.sum(axis=0)
-    kept = np.sort(np.argsort(-counts, kind="stable")[:LARGEST_CATALOGUE])
-    kept = kept[counts[kept] > 0]
-    vectors = np.zeros((len(counts), dim), np.float32)
+    kept = most_clicked(clicked)
+    vectors = np.zeros((clicked.shape[1], dim), np.float32)
     if len(kept):
         vectors[kept] = _factors(clicked[:, kept], dim)
     return vectors
+
+
+def most_clicked(clicked: csr_array) -> Int[np.ndarray, " kept"]:
+    """List the news that anybody clicked, in their order, `LARGEST_CATALOGUE` of them at most."""
+    counts = clicked.sum(axis=0)
+    kept = np.sort(np.argsort(-counts, kind="stable")[:LARGEST_CATALOGUE])
+    return kept[counts[kept] > 0]
 
 
 def _factors(clicked: csr_array, dim: int) -> Float[np.ndarray, "kept dim"]:

@@ -21,7 +21,8 @@ class OptimizerConfig(Config):
     table_learning_rate: PositiveFloat = 0.02
     """Of the embedding tables (row-wise Adagrad)."""
     warm_start: bool = True
-    """Start news ids, where they are a view, from the factors of a linear autoencoder."""
+    """Start news ids from the factors of a linear autoencoder, and what is read as what is ranked,
+    less what tells readers apart."""
     discriminator_learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.0
     """Of the dense networks, decoupled."""

@@ -1,9 +1,10 @@
-"""Where news ids start: the factors of a linear autoencoder, and what fairness takes of them."""
+"""Where topics and ids of news start: in closed form, as far as there is one."""
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.sparse import csr_array
+from torch import Tensor
 
 from recsys.fairness import erasure
 from recsys.model.fairrec import FairRec
@@ -18,43 +19,67 @@ RIDGE = 10.0
 def warm_start(
     model: FairRec, corpus: Corpus, beliefs: Float[np.ndarray, "readers groups"]
 ) -> bool:
-    """Give the id table the factors of the training clicks; without ids nothing changes.
+    """Give ids the factors of the training clicks; let what is read start as what is ranked.
 
-    A reader who is the sum of the news clicked, ranked by dot product, is then a good recommender
-    before the first step, and what is trained is where it differs. What is read of a news starts
-    as what is ranked, but for the least change after which readers' sums are uncorrelated with what
-    is believed of them: where news have one vector for both, nothing is taken away. News without
-    factors keep their random start.
+    With factors, a reader who is the sum of the news clicked, ranked by dot product, is a good
+    recommender before the first step, and what is trained is where it differs; topics start at
+    random. Where news are read apart, what is read of a topic or id starts as what is ranked, but
+    for the least change after which readers' sums are uncorrelated with what is believed of them.
 
     Args:
-        model: Its table is written.
+        model: Its tables are written.
         corpus: Whose training clicks there are.
         beliefs: What must not be told of readers; of width 0 for nothing.
 
     Returns:
-        Whether there is such a start.
+        Whether the model can rank before the first step.
     """
-    if "id" not in model.news_encoder.topics:
-        return False
-    train, log = corpus.split.train, corpus.log
-    features = corpus.news.features
-    id_of = features.ids.numpy()
-    ids = id_of[log.clicks.news[train]]
-    train, ids = train[ids > 0], ids[ids > 0]
-    table = model.news_encoder.tables.collection.embeddings["id"].weight
-    shape = (len(log.user_ids), len(table))
-    clicked = csr_array((np.ones(len(ids)), (log.reader_of_click[train], ids)), shape=shape)
-    factors = autoencoder.factors(clicked, model.dim)
+    able = False
+    for view in model.news_encoder.topics:
+        table = model.news_encoder.tables.collection.embeddings[view].weight
+        read, ranked = table[:, : model.dim], table[:, -model.dim :]
+        clicked = _clicked(corpus, view, len(table))
+        if view == "id":
+            able = _start_from_factors(ranked, clicked)
+        if len(table.T) > model.dim:
+            _start_alike(read, ranked, clicked, beliefs)
+    return able
+
+
+def _clicked(corpus: Corpus, view: str, size: int) -> csr_array:
+    """Sum what each reader's training clicks count, by topic or id; nothing for unknown ones."""
+    features, clicks, train = corpus.news.features, corpus.log.clicks, corpus.split.train
+    column = {
+        "category": features.categories,
+        "subcategory": features.subcategories,
+        "id": features.ids,
+    }[view].numpy()
+    news = clicks.news[train]
+    counts = features.evenness.numpy()[news].astype(np.float64) * (column[news] > 0)
+    readers = corpus.log.reader_of_click[train]
+    return csr_array((counts, (readers, column[news])), shape=(len(corpus.log.user_ids), size))
+
+
+def _start_from_factors(ranked: Float[Tensor, "values dim"], clicked: csr_array) -> bool:
+    """Write factors, where there are any; what has none keeps its random start."""
+    factors = autoencoder.factors(clicked, ranked.shape[1])
     kept = factors.any(axis=1)
     if not kept.any():
         return False
     # News that hardly anybody clicked have no direction; they would only be short.
-    ranked = factors[kept] / np.sqrt(np.square(factors[kept]).sum(axis=1).mean())
-    sides = [ranked]
-    if table.shape[1] > model.dim:
-        counts = np.ones(len(table))
-        counts[id_of] = features.evenness.numpy()
-        read = csr_array((clicked > 0) * counts)[:, kept]
-        sides.insert(0, erasure.from_sums(ranked, read, beliefs, ridge=RIDGE))
-    table[torch.from_numpy(kept)] = torch.from_numpy(np.hstack(sides)).to(table)
+    scale = np.sqrt(np.square(factors[kept]).sum(axis=1).mean())
+    ranked[torch.from_numpy(kept)] = torch.from_numpy(factors[kept] / scale).to(ranked)
     return True
+
+
+def _start_alike(
+    read: Float[Tensor, "values dim"],
+    ranked: Float[Tensor, "values dim"],
+    clicked: csr_array,
+    beliefs: Float[np.ndarray, "readers groups"],
+) -> None:
+    """Write what is read, less what adds up to beliefs among the most clicked."""
+    read.copy_(ranked)
+    often = autoencoder.most_clicked(clicked)
+    sums = erasure.from_sums(ranked[often].numpy(), clicked[:, often], beliefs, ridge=RIDGE)
+    read[torch.from_numpy(often)] = torch.from_numpy(sums).to(read)

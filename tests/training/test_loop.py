@@ -74,32 +74,36 @@ def test_news_are_ranked_by_what_is_charged_for_unless_they_are_read_apart(
     assert torch.equal(after.ranked, before.ranked) == apart
 
 
-def started(corpus, config, tmp_path, cpu, *, apart):
-    """Start news ids; return them as they are read and as they are ranked, a row each news."""
+def started(view, corpus, config, tmp_path, cpu, *, apart):
+    """Start a view of news; return it as it is read and as it is ranked, a row each news."""
     model = config.model.model_copy(update={"read_apart": apart})
     trainer = trainer_of(corpus, config.model_copy(update={"model": model}), tmp_path, cpu)
-    ids = trainer.model.news_encoder.tables.collection.embeddings["id"].weight
-    return trainer.model.sides(ids[corpus.news.features.ids], corpus.news.features.evenness)
+    features = corpus.news.features
+    rows = {"category": features.categories, "id": features.ids}[view]
+    table = trainer.model.news_encoder.tables.collection.embeddings[view].weight
+    return trainer.model.sides(table[rows], features.evenness)
 
 
-def test_a_warm_start_ranks_news_as_they_are_read(corpus, tiny_config, tmp_path, cpu):
-    believing = started(corpus, tiny_config, tmp_path, cpu, apart=False)
+@pytest.mark.parametrize("view", ["category", "id"])
+def test_a_warm_start_ranks_news_as_they_are_read(view, corpus, tiny_config, tmp_path, cpu):
+    believing = started(view, corpus, tiny_config, tmp_path, cpu, apart=False)
     torch.testing.assert_close(*believing)
     off = fairness(tiny_config, decomposed=False)
-    torch.testing.assert_close(*started(corpus, off, tmp_path, cpu, apart=True))
+    torch.testing.assert_close(*started(view, corpus, off, tmp_path, cpu, apart=True))
 
 
+@pytest.mark.parametrize("view", ["category", "id"])
 @pytest.mark.parametrize("least", [1.0, 0.3])
 def test_news_read_apart_start_without_what_is_believed_of_readers(
-    least, corpus, tiny_config, tmp_path, cpu
+    least, view, corpus, tiny_config, tmp_path, cpu
 ):
     counts = torch.linspace(least, 1, len(corpus.log.news_ids))
     features = corpus.news.features._replace(evenness=counts)
     corpus = replace(corpus, news=replace(corpus.news, features=features))
-    read, ranked = started(corpus, tiny_config, tmp_path, cpu, apart=True)
+    read, ranked = started(view, corpus, tiny_config, tmp_path, cpu, apart=True)
     train, readers = corpus.split.train, corpus.log.reader_of_click
     clicked = np.zeros((len(corpus.log.user_ids), len(corpus.log.news_ids)))
-    clicked[readers[train], corpus.log.clicks.news[train]] = 1
+    np.add.at(clicked, (readers[train], corpus.log.clicks.news[train]), 1)
     known = corpus.beliefs - corpus.beliefs.mean(axis=0)
     often = clicked @ counts.numpy()
     told = [
