@@ -22,9 +22,9 @@ def warm_start(
     """Give ids the factors of the training clicks; let what is read start as what is ranked.
 
     With factors, a reader who is the sum of the news clicked, ranked by dot product, is a good
-    recommender before the first step, and what is trained is where it differs; topics start at
-    random. Where news are read apart, what is read of a topic or id starts as what is ranked, but
-    for the least change after which readers' sums are uncorrelated with what is believed of them.
+    recommender before the first step, and what is trained is where it differs. What is read is
+    changed by the least after which readers' sums are uncorrelated with what is believed of them.
+    Topics start at random: with one vector for both there is nothing to take from them.
 
     Args:
         model: Its tables are written.
@@ -34,16 +34,16 @@ def warm_start(
     Returns:
         Whether the model can rank before the first step.
     """
-    able = False
+    ready = False
     for view in model.news_encoder.topics:
         table = model.news_encoder.tables.collection.embeddings[view].weight
         read, ranked = table[:, : model.dim], table[:, -model.dim :]
         clicked = _clicked(corpus, view, len(table))
         if view == "id":
-            able = _start_from_factors(ranked, clicked)
-        if len(table.T) > model.dim:
+            ready = _start_from_factors(ranked, clicked)
+        if view == "id" or len(table.T) > model.dim:
             _start_alike(read, ranked, clicked, beliefs)
-    return able
+    return ready
 
 
 def _clicked(corpus: Corpus, view: str, size: int) -> csr_array:
@@ -78,7 +78,7 @@ def _start_alike(
     clicked: csr_array,
     beliefs: Float[np.ndarray, "readers groups"],
 ) -> None:
-    """Write what is read, less what adds up to beliefs among the most clicked."""
+    """Write what is ranked as what is read, less what adds up to beliefs among the most clicked."""
     read.copy_(ranked)
     often = autoencoder.most_clicked(clicked)
     sums = erasure.from_sums(ranked[often].numpy(), clicked[:, often], beliefs, ridge=RIDGE)
