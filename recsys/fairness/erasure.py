@@ -90,6 +90,8 @@ def from_sums(
         ridge: Lambda, in clicks: how dear it is to change what few clicked.
     """
     readers = np.flatnonzero(clicked.sum(axis=1))
+    if not len(readers):
+        return news
     clicks, known = clicked[readers], concepts[readers].astype(np.float64)
     basis, strength, _ = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)
     basis = basis[:, strength > 1e-3 * strength.max(initial=0)]  # groups that make up a whole

@@ -143,3 +143,9 @@ def test_as_many_directions_are_left_as_there_were(rng):
 def test_news_stay_as_they_are_where_nothing_is_believed(rng, concepts):
     news = rng.standard_normal((40, 4))
     np.testing.assert_array_equal(from_sums(news, _clicks(rng), concepts, ridge=10), news)
+
+
+def test_news_that_nobody_clicked_are_left_as_they_are():
+    news, nobody = np.eye(3), csr_array((4, 3))
+    left = from_sums(news, nobody, np.full((4, 2), 0.5), ridge=1.0)
+    np.testing.assert_array_equal(left, news)
