@@ -22,6 +22,11 @@ class NewsFeatures(NamedTuple):
     evenness: Float[Tensor, " items"]
     """What a click of it counts in a history: 1, or what evens out which topics were offered."""
 
+    @property
+    def table_rows(self) -> dict[str, Int[Tensor, " items"]]:
+        """Rows of the embedding tables, by the name of the view that has one."""
+        return {"category": self.categories, "subcategory": self.subcategories, "id": self.ids}
+
 
 class Batch(NamedTuple):
     """Slates to rank, one a row. ``history`` and ``candidates`` hold rows of ``news``."""

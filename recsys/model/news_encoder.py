@@ -92,8 +92,8 @@ class NewsEncoder(nn.Module):
         return self.title(self.words({"word": words})["word"], index, news.tokens > 0)
 
     def _look_up_topics(self, news: NewsFeatures) -> Float[Tensor, "items dim"]:
-        values = {"category": news.categories, "subcategory": news.subcategories, "id": news.ids}
-        wanted = {name: distinct(values[name]) for name in self.topics}
+        asked = news.table_rows
+        wanted = {name: distinct(asked[name]) for name in self.topics}
         found = self.tables({name: rows for name, (rows, _) in wanted.items()})
         parts = [functional.embedding(index, found[name]) for name, (_, index) in wanted.items()]
         return torch.stack(parts).sum(dim=0)

@@ -41,7 +41,7 @@ def warm_start(
         clicked = _clicked(corpus, view, len(table))
         if view == "id":
             ready = _start_from_factors(ranked, clicked)
-        if view == "id" or len(table.T) > model.dim:
+        if view == "id" or table.shape[1] > model.dim:
             _start_alike(read, ranked, clicked, beliefs)
     return ready
 
@@ -49,15 +49,10 @@ def warm_start(
 def _clicked(corpus: Corpus, view: str, size: int) -> csr_array:
     """Sum what each reader's training clicks count, by topic or id; nothing for unknown ones."""
     features, clicks, train = corpus.news.features, corpus.log.clicks, corpus.split.train
-    column = {
-        "category": features.categories,
-        "subcategory": features.subcategories,
-        "id": features.ids,
-    }[view].numpy()
-    news = clicks.news[train]
-    counts = features.evenness.numpy()[news].astype(np.float64) * (column[news] > 0)
-    readers = corpus.log.reader_of_click[train]
-    return csr_array((counts, (readers, column[news])), shape=(len(corpus.log.user_ids), size))
+    news, readers = clicks.news[train], corpus.log.reader_of_click[train]
+    rows = features.table_rows[view].numpy()[news]
+    counts = features.evenness.numpy()[news].astype(np.float64) * (rows > 0)
+    return csr_array((counts, (readers, rows)), shape=(len(corpus.log.user_ids), size))
 
 
 def _start_from_factors(ranked: Float[Tensor, "values dim"], clicked: csr_array) -> bool:

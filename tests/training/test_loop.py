@@ -79,9 +79,8 @@ def started(view, corpus, config, tmp_path, cpu, *, apart):
     model = config.model.model_copy(update={"read_apart": apart})
     trainer = trainer_of(corpus, config.model_copy(update={"model": model}), tmp_path, cpu)
     features = corpus.news.features
-    rows = {"category": features.categories, "id": features.ids}[view]
     table = trainer.model.news_encoder.tables.collection.embeddings[view].weight
-    return trainer.model.sides(table[rows], features.evenness)
+    return trainer.model.sides(table[features.table_rows[view]], features.evenness)
 
 
 @pytest.mark.parametrize("view", ["category", "id"])
